@@ -1,0 +1,8 @@
+// Registers the backends that this build has.
+#pragma once
+
+namespace checkpoint {
+
+void register_backends();
+
+}  // namespace checkpoint

@@ -1,0 +1,29 @@
+// Finding checkpoints.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/cancel.h"
+#include "common/status.h"
+#include "core/stores.h"
+#include "store/model.h"
+
+namespace checkpoint {
+
+struct CheckpointSelector {
+  std::optional<Uuid> id;  // alone, or the rest
+  std::string job_id;
+  std::string stage;
+  Branch branch;
+  std::optional<uint32_t> version;  // else the highest complete one
+  bool allow_partial =
+      false;  // then the highest of any state; with an id or version too a partial one needs this
+};
+
+// kNotFound names job and stage and lists what exists (stages of the job, else jobs). A base is
+// never found for a scenario, nor the reverse.
+Result<CheckpointRow> find_checkpoint(Stores &stores, const CheckpointSelector &selector,
+                                      Cancellation &cancel);
+
+}  // namespace checkpoint

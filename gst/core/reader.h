@@ -1,0 +1,88 @@
+// Reads a checkpoint back, ahead of the one who asks, within a bound of bytes.
+//
+// Way of a frame: page of rows -> plan of ranged gets -> workers get, verify, decode -> next() in
+// order. Nothing looks back, and memory does not grow with the checkpoint.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "common/cancel.h"
+#include "common/status.h"
+#include "core/chunk.h"
+#include "core/record.h"
+#include "core/stores.h"
+
+namespace checkpoint {
+
+struct ReaderOptions {
+  uint64_t read_ahead = 64 << 20;  // bytes of decoded payloads held ready; one frame always fits
+  unsigned workers = 2;
+  unsigned page = 64;                            // rows asked for at once
+  uint64_t max_frame_bytes = uint64_t{1} << 30;  // a payload that claims more is corrupt
+};
+
+// A frame as it comes back.
+struct ReplayFrame {
+  FrameRow row;
+  std::shared_ptr<Chunk> chunk;  // holds the payload; frames that lie side by side may share one
+  size_t offset = 0;             // of the payload in the chunk; aligned to 64 bytes
+  size_t size = 0;               // bytes, as row.payload.raw_length; 0: a frame without bytes
+  std::vector<MetaBlob> metas;
+};
+
+struct ReplayEvent {
+  EventRow row;
+};
+
+struct ReplayEnd {};
+
+using ReplayItem = std::variant<ReplayFrame, ReplayEvent, ReplayEnd>;
+
+struct ReplayRange {
+  uint64_t first = 0;    // the frame to begin with, inclusive
+  uint64_t end = kNone;  // forwards: exclusive upper bound; kNone: to the checkpoint's end
+  bool reverse = false;  // from `first` down to 0 (`end` is then the lowest index, inclusive;
+                         // kNone: 0); without events
+  bool events = true;
+};
+
+class CheckpointReader {
+ public:
+  // Does not wait; the row says how many frames there are.
+  CheckpointReader(std::shared_ptr<Stores> stores, CheckpointRow checkpoint,
+                   const ReaderOptions &options);
+  // Cancels what is under way and joins the workers.
+  ~CheckpointReader();
+  CheckpointReader(const CheckpointReader &) = delete;
+  CheckpointReader &operator=(const CheckpointReader &) = delete;
+
+  const CheckpointRow &checkpoint() const;
+  // Read once, then kept: they are few.
+  Result<std::vector<CapsRow>> caps(Cancellation &cancel);
+
+  // Drops what was read ahead and goes on there. Does not wait; one thread at a time with next().
+  void seek(const ReplayRange &range);
+  // The next item, in order; waits for it, interruptibly. Events come before the frame of their
+  // index. After an error every call returns that error, until the next seek() (so that a caller
+  // may skip the frame: the error's frame is failed_index()). kCorrupt names checkpoint, sequence,
+  // pack and offset; kMissing and kUnavailable are told apart.
+  Result<ReplayItem> next(Cancellation &cancel);
+  uint64_t failed_index() const;
+
+  // The frame that is shown at this stream time, as MetadataStore::find_frame_at.
+  Result<std::optional<uint64_t>> find_frame_at(uint64_t time, Cancellation &cancel);
+
+  struct Stats {
+    uint64_t rows = 0, gets = 0, bytes = 0;  // read from the stores so far
+  };
+  Stats stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace checkpoint

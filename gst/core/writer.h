@@ -1,0 +1,119 @@
+// Writes one checkpoint. docs/architecture.md draws its threads.
+//
+// Way of a frame: push() -> bounded queue -> workers: digest, already stored? else encode -> pack
+// -> puts, several in flight -> commits in frame order -> observer. A payload is let go before the
+// worker waits for another frame.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/cancel.h"
+#include "common/status.h"
+#include "core/frame_input.h"
+#include "core/stores.h"
+
+namespace checkpoint {
+
+enum class Leaky { kNo, kUpstream, kDownstream };  // as in queue: drop the new one, drop the oldest
+
+struct WriterOptions {
+  Codec codec = Codec::kNone;
+  uint64_t pack_size = 16 << 20;  // bytes; 0: one plain object per frame
+  std::chrono::milliseconds commit_interval{5000};
+  uint64_t max_bytes = 128 << 20;  // 0: no such bound, as in queue
+  uint64_t max_buffers = 200;
+  uint64_t max_time = 0;  // nanoseconds
+  Leaky leaky = Leaky::kNo;
+  std::chrono::milliseconds lease{30000};
+  unsigned workers = 2;
+};
+
+struct CommitInfo {
+  Uuid checkpoint;
+  std::string job_id, stage;
+  uint32_t version = 0;
+  uint64_t commit_no = 0;
+  uint64_t frames = 0;  // durable now: indexes 0 .. frames-1
+  uint64_t bytes_new = 0, bytes_reused = 0;
+  std::chrono::milliseconds elapsed{0};  // since the first frame
+  bool complete = false;
+};
+
+struct WriterStats {
+  uint64_t frames_in = 0, frames_dropped = 0, frames_stored = 0, frames_reused = 0;
+  uint64_t bytes_new = 0, bytes_reused = 0, bytes_put = 0;
+  uint64_t packs = 0, commits = 0, queued_bytes = 0, queued_frames = 0, retries = 0;
+};
+
+// Called on the writer's threads, one call at a time, without a lock of the writer held.
+class WriterObserver {
+ public:
+  virtual ~WriterObserver() = default;
+  virtual void on_commit(const CommitInfo &info) = 0;
+  virtual void on_warning(const Status &status) = 0;
+  // Long work: what ("connect", "lease", "drain") and how far (0..100, or -1: unknown).
+  virtual void on_progress(const std::string &what, const std::string &text, int percent) = 0;
+  // Once at most; nothing is stored after it.
+  virtual void on_error(const Status &status) = 0;
+};
+
+struct FrameTiming {
+  uint64_t pts = kNone, dts = kNone, duration = kNone, stream_time = kNone;
+  uint64_t offset = kNone, offset_end = kNone;
+  uint32_t flags = 0;
+};
+
+class CheckpointWriter {
+ public:
+  using StoreOpener = std::function<Result<std::shared_ptr<Stores>>(Cancellation &)>;
+
+  // Returns at once; the stores are opened on a thread of the writer's. `observer` outlives the
+  // writer's threads.
+  CheckpointWriter(StoreOpener open, const WriterOptions &options,
+                   std::shared_ptr<WriterObserver> observer);
+  // stop(0), then waits for the threads, whose waits are all cancelled.
+  ~CheckpointWriter();
+  CheckpointWriter(const CheckpointWriter &) = delete;
+  CheckpointWriter &operator=(const CheckpointWriter &) = delete;
+
+  // What the checkpoint is; before the first push. Makes no row yet.
+  Status begin(const CheckpointFields &fields);
+
+  // --- the streaming thread's calls
+  // The caps of the frames that follow.
+  Status set_caps(const std::string &caps);
+  // An event that belongs before the next frame.
+  Status push_event(std::string type, Bytes body);
+  // Hands a frame over. Waits while the queue is full (leaky=no). kCancelled: interrupt() came, and
+  // `frame` is still the caller's, who calls again. Any other failure: the writer has failed;
+  // on_error() was called.
+  Status push(std::unique_ptr<FrameInput> &frame, const FrameTiming &timing,
+              std::optional<uint64_t> sequence);
+  // Ends the checkpoint: commits all, then completes it, or leaves it partial with the reason.
+  // Waits; kCancelled as in push(): call again. kTimeout: not done within `timeout`; the checkpoint
+  // stays partial and loadable.
+  Status finish(std::optional<std::string> partial_reason, std::chrono::milliseconds timeout);
+
+  // --- any thread
+  // Makes push() and finish() return kCancelled until resume().
+  void interrupt();
+  void resume();
+  // Makes durable what is queued within `timeout`, then ends; frames that did not make it are
+  // returned.
+  uint64_t stop(std::chrono::milliseconds timeout);
+  // Commits what was pushed so far, soon; the CommitInfo that covers it comes later.
+  void flush();
+  WriterStats stats() const;
+  // The checkpoint's id, from begin() on.
+  std::optional<Uuid> checkpoint_id() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace checkpoint
