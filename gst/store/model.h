@@ -13,9 +13,6 @@
 
 namespace checkpoint {
 
-// A GstClockTime or buffer offset that is not set.
-inline constexpr uint64_t kNone = UINT64_MAX;
-
 // Keys are the database's own row numbers: small, local to one metadata store, never shown to a
 // user.
 using JobKey = int64_t;
@@ -32,6 +29,9 @@ using IdentityKey = std::array<uint8_t, 32>;
 enum class Codec : uint8_t { kNone = 0, kLz4 = 1, kZstd = 2 };
 // What the decoded payload is; decides the name of a plain object (.raw, .jpg, .png).
 enum class Content : uint8_t { kRaw = 0, kJpeg = 1, kPng = 2 };
+
+// A GstClockTime or buffer offset that is not set. (After Codec, whose kNone would shadow it.)
+inline constexpr uint64_t kNone = UINT64_MAX;
 
 // One payload in the frame store.
 struct PayloadRef {
