@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, runs them all and sums up; see --help.
+set -euo pipefail
+
+usage() {
+  cat <<'TXT'
+usage: bash tests/run.sh [OPTION]...
+
+Builds in build/tests and runs every test. On a bare Debian 12 or 13 it first installs the packages
+that are missing (root or sudo); with all of them there it uses no network. The last line is
+"N passed, N failed"; the exit code is 0 only when nothing failed.
+
+  --filter NAME    only test programs whose name contains NAME, else test cases that contain it
+                   (a guarantee's tests: --filter g09)
+  --sanitize       under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer, in
+                   build/sanitize
+  --werror         compiler warnings are errors
+  --lint           also check the sources' formatting and layers
+  --no-skips       a skipped test counts as failed
+  --debian 12|13   do all of this in a fresh, bare Debian of that release (root)
+  --help           this text
+TXT
+}
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tests/packages.sh
+. tests/packages.sh
+
+filter='' sanitize=0 werror=false lint=0 no_skips=0 debian='' pass_on=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --filter | --debian)
+      [ $# -ge 2 ] || { echo "$1 needs a value; --help tells more" >&2; exit 2; }
+      if [ "$1" = --filter ]; then filter=$2 pass_on+=("$1" "$2"); else debian=$2; fi
+      shift
+      ;;
+    --sanitize) sanitize=1 pass_on+=("$1") ;;
+    --werror) werror=true pass_on+=("$1") ;;
+    --lint) lint=1 pass_on+=("$1") ;;
+    --no-skips) no_skips=1 pass_on+=("$1") ;;
+    --help | -h) usage; exit 0 ;;
+    *) echo "unknown option $1; --help lists them" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+if [ -n "$debian" ]; then
+  install_packages "${packages_chroot[@]}"
+  exec bash tests/support/fresh_debian.sh "$debian" bash tests/run.sh "${pass_on[@]}"
+fi
+
+packages=("${packages_build[@]}" "${packages_test[@]}")
+[ $lint = 0 ] || packages+=("${packages_lint[@]}")
+install_packages "${packages[@]}"
+
+# Ends the run before there is a result of a test.
+give_up() {
+  echo "$1" >&2
+  echo "0 passed, 1 failed"
+  exit 1
+}
+
+build=build/tests
+setup=(-Dtests=enabled "-Dwerror=$werror")
+if [ $sanitize = 1 ]; then
+  build=build/sanitize
+  setup+=(--native-file tests/presets/asan-ubsan.ini)
+fi
+mkdir -p "$build"
+log=$build/run.log
+if [ ! -f "$build/build.ninja" ]; then
+  meson setup "$build" "${setup[@]}" >"$log" 2>&1 || { tail -n 20 "$log"; give_up "meson setup failed"; }
+else
+  meson configure "$build" "-Dwerror=$werror" >"$log" 2>&1 || { cat "$log"; give_up "meson configure failed"; }
+fi
+echo "building in $build"
+ninja -C "$build" >"$log" 2>&1 || { grep -vE '^(\[|ninja: Entering)' "$log" | tail -n 60; give_up "the build failed"; }
+
+selection=()
+[ $lint = 1 ] || selection+=(--no-suite lint)
+if [ -n "$filter" ]; then
+  mapfile -t names < <(meson test -C "$build" --no-rebuild --list "${selection[@]}" 2>/dev/null |
+    sed 's/.*[/:] *//' | grep -F -- "$filter" || true)
+  selection+=("${names[@]}")
+  [ ${#names[@]} -gt 0 ] || export GST_CHECKS="*$filter*"
+fi
+echo "running the tests"
+results=$build/meson-logs/testlog.json
+rm -f "$results"
+# Its exit code is not asked for: what it logged is summed up.
+meson test -C "$build" --no-rebuild --num-processes 2 "${selection[@]}" >"$log" 2>&1 </dev/null || true
+[ -f "$results" ] || { tail -n 20 "$log"; give_up "meson test ran nothing"; }
+python3 tests/support/summary.py "$results" $no_skips
