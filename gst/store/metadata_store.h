@@ -167,8 +167,7 @@ class MetadataStore {
                                                  Cancellation &cancel) = 0;
   virtual Result<std::vector<FrameRow>> read_frames(const FramePage &page,
                                                     Cancellation &cancel) = 0;
-  // Events of indexes [first, end), in order, at most `limit` after skipping those up to
-  // (after_index, after_ordinal).
+  // Events of indexes [first, end) in the order of index and ordinal: the first `limit` of them.
   virtual Result<std::vector<EventRow>> read_events(CheckpointKey checkpoint, uint64_t first,
                                                     uint64_t end, unsigned limit,
                                                     Cancellation &cancel) = 0;

@@ -1,0 +1,16 @@
+// Which process holds a lease, and whether it still lives.
+#pragma once
+
+#include "store/model.h"
+
+namespace checkpoint {
+
+// This process as the owner of a lease, with a new instance id. `boot` is the kernel's boot id and
+// the pid namespace: a pid says nothing in another container.
+LeaseOwner this_process();
+
+// True only when it is certain: the owner lived on this host, in this boot and pid namespace, and
+// no process has its pid and start time now.
+bool is_gone(const LeaseOwner &owner);
+
+}  // namespace checkpoint
