@@ -1,0 +1,304 @@
+#include "core/writer.h"
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <thread>
+
+#include <unistd.h>
+
+#include "common/log.h"
+#include "core/names.h"
+#include "core/writer_impl.h"
+
+namespace checkpoint {
+
+namespace {
+
+std::string first_line(const char* path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// Field 22 of /proc/self/stat; the name in field 2 may hold spaces and parentheses.
+uint64_t own_start_time() {
+  std::string stat = first_line("/proc/self/stat");
+  size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  std::istringstream rest(stat.substr(name_end + 1));
+  std::string field;
+  for (int i = 3; i <= 22; i++) rest >> field;
+  return strtoull(field.c_str(), nullptr, 10);
+}
+
+constexpr size_t kIdleChunkBytes = 64 << 20;
+
+}  // namespace
+
+LeaseOwner this_process() {
+  LeaseOwner owner;
+  char host[256] = {};
+  gethostname(host, sizeof host - 1);
+  owner.host = host;
+  owner.boot = first_line("/proc/sys/kernel/random/boot_id");
+  owner.pid = getpid();
+  owner.start_time = own_start_time();
+  owner.instance = Uuid::random();
+  return owner;
+}
+
+CheckpointWriter::Impl::Impl(StoreOpener opener, const WriterOptions& writer_options,
+                             std::shared_ptr<WriterObserver> writer_observer)
+    : open(std::move(opener)),
+      options(writer_options),
+      observer(std::move(writer_observer)),
+      owner(this_process()),
+      chunks(ChunkPool::create(kIdleChunkBytes)) {}
+
+CheckpointWriter::CheckpointWriter(StoreOpener open, const WriterOptions& options,
+                                   std::shared_ptr<WriterObserver> observer)
+    : impl_(std::make_shared<Impl>(std::move(open), options, std::move(observer))) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->start_thread(&Impl::control);
+}
+
+CheckpointWriter::~CheckpointWriter() {
+  stop(std::chrono::milliseconds(0));
+  Impl& impl = *impl_;
+  std::unique_lock lock(impl.mutex);
+  auto gone = [&] { return impl.threads == 0; };
+  // The clean-up (marking the row, giving the lease back) is let finish; a store that does not answer is not waited for.
+  if (!impl.room.wait_for(lock, std::chrono::seconds(2), gone)) {
+    lock.unlock();
+    impl.final_cancel.cancel();
+    lock.lock();
+    // A thread that sits in a system call on a dead disk keeps the Impl and ends when the kernel lets it.
+    if (!impl.room.wait_for(lock, std::chrono::seconds(2), gone))
+      log(LogLevel::kWarning, "writer", "a store does not answer; its thread is left behind");
+  }
+}
+
+void CheckpointWriter::Impl::start_thread(void (Impl::*body)()) {
+  threads++;
+  std::thread([self = shared_from_this(), body] {
+    (self.get()->*body)();
+    std::lock_guard lock(self->mutex);
+    self->threads--;
+    self->room.notify_all();
+  }).detach();
+}
+
+void CheckpointWriter::Impl::observe(const std::function<void(WriterObserver&)>& call) {
+  std::lock_guard lock(observer_mutex);
+  call(*observer);
+}
+
+void CheckpointWriter::Impl::abort_waits() {
+  aborted = true;
+  cancel.cancel();
+  {
+    // With the mutex, so that nobody is between looking at `aborted` and waiting.
+    std::lock_guard lock(mutex);
+    room.notify_all();
+    work_due.notify_all();
+    put_due.notify_all();
+    put_room.notify_all();
+    control_due.notify_all();
+  }
+  if (inflight) inflight->wake();
+}
+
+void CheckpointWriter::Impl::fail(const Status& status) {
+  {
+    std::lock_guard lock(mutex);
+    if (failed || ended || aborted) return;
+    failed = true;
+    failure = status;
+  }
+  log(LogLevel::kError, "writer", status.to_string());
+  // The error is out before any thread can answer with a flow error, so it is the first on the bus.
+  if (!status.is(Code::kCancelled)) observe([&](WriterObserver& o) { o.on_error(status); });
+  abort_waits();
+}
+
+Status CheckpointWriter::begin(const CheckpointFields& fields) {
+  CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", fields.job_id));
+  CHECKPOINT_RETURN_IF_ERROR(check_name("stage", fields.stage));
+  if (!fields.branch.label.empty())
+    CHECKPOINT_RETURN_IF_ERROR(check_name("scenario", fields.branch.label));
+  std::lock_guard lock(impl_->mutex);
+  impl_->fields = fields;
+  impl_->control_due.notify_all();
+  return Status::ok();
+}
+
+Status CheckpointWriter::set_caps(const std::string& caps) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->queue.emplace_back(QueuedCaps{caps});
+  impl_->work_due.notify_one();
+  return Status::ok();
+}
+
+Status CheckpointWriter::push_event(std::string type, Bytes body) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->queue.emplace_back(QueuedEvent{std::move(type), std::move(body)});
+  impl_->work_due.notify_one();
+  return Status::ok();
+}
+
+bool CheckpointWriter::Impl::queue_full(const Slot& next) const {
+  if (stats.queued_frames == 0) return false;  // one frame always fits
+  if (options.max_bytes && stats.queued_bytes + next.held_bytes > options.max_bytes) return true;
+  if (options.max_buffers && stats.queued_frames >= options.max_buffers) return true;
+  if (options.max_time && next.record.row.pts != kNone) {
+    for (const QueueItem& item : queue) {
+      const auto* slot = std::get_if<std::unique_ptr<Slot>>(&item);
+      if (!slot || (*slot)->record.row.pts == kNone) continue;
+      uint64_t oldest = (*slot)->record.row.pts;
+      return next.record.row.pts > oldest && next.record.row.pts - oldest >= options.max_time;
+    }
+  }
+  return false;
+}
+
+void CheckpointWriter::Impl::drop_oldest() {
+  for (auto item = queue.begin(); item != queue.end(); ++item) {
+    auto* slot = std::get_if<std::unique_ptr<Slot>>(&*item);
+    if (!slot) continue;
+    stats.queued_bytes -= (*slot)->held_bytes;
+    stats.queued_frames--;
+    queue.erase(item);
+    return;
+  }
+}
+
+Status CheckpointWriter::push(std::unique_ptr<FrameInput>& frame, const FrameTiming& timing,
+                              std::optional<uint64_t> sequence) {
+  Impl& impl = *impl_;
+  auto slot = std::make_unique<Slot>();
+  slot->held_bytes = frame->held_bytes();
+  FrameRow& row = slot->record.row;
+  row.pts = timing.pts;
+  row.dts = timing.dts;
+  row.duration = timing.duration;
+  row.stream_time = timing.stream_time;
+  row.offset = timing.offset;
+  row.offset_end = timing.offset_end;
+  row.flags = timing.flags;
+
+  std::unique_lock lock(impl.mutex);
+  bool drop = false, first_drop = false;
+  while (!impl.failed && !impl.aborted && impl.queue_full(*slot)) {
+    if (impl.options.leaky != Leaky::kNo) {
+      bool queued = std::any_of(impl.queue.begin(), impl.queue.end(), [](const QueueItem& item) {
+        return std::holds_alternative<std::unique_ptr<Slot>>(item);
+      });
+      drop = true;
+      first_drop = first_drop || impl.stats.frames_dropped == 0;
+      impl.stats.frames_dropped++;
+      // What is being encoded can't be taken back; then the new one goes.
+      if (impl.options.leaky == Leaky::kUpstream || !queued) break;
+      impl.drop_oldest();
+      drop = false;
+      continue;
+    }
+    if (impl.interrupted) return Status(Code::kCancelled, "interrupted");
+    impl.room.wait(lock);
+  }
+  if (impl.failed) return impl.failure;
+  if (impl.aborted) return Status(Code::kCancelled, "the writer was stopped");
+  // The sequence counts arrivals, the dropped ones too, so that a gap shows where frames are missing.
+  row.sequence = sequence.value_or(impl.arrivals);
+  impl.arrivals++;
+  impl.stats.frames_in++;
+  if (!impl.first_frame_at) impl.first_frame_at = std::chrono::steady_clock::now();
+  if (!drop) {
+    slot->input = std::move(frame);
+    impl.stats.queued_bytes += slot->held_bytes;
+    impl.stats.queued_frames++;
+    impl.queue.emplace_back(std::move(slot));
+    impl.work_due.notify_one();
+  }
+  lock.unlock();
+  if (drop) frame.reset();
+  if (first_drop) {
+    impl.observe([](WriterObserver& o) {
+      o.on_warning(Status(Code::kTimeout, "the queue is full: frames are dropped as leaky= asks",
+                          "the store is slower than the stream; raise max-size-bytes or use leaky=no"));
+    });
+  }
+  return Status::ok();
+}
+
+Status CheckpointWriter::finish(std::optional<std::string> partial_reason, std::chrono::milliseconds timeout) {
+  Impl& impl = *impl_;
+  std::unique_lock lock(impl.mutex);
+  if (!impl.draining) {
+    impl.draining = true;
+    impl.partial_reason = std::move(partial_reason);
+    impl.work_due.notify_all();
+    impl.control_due.notify_all();
+  }
+  auto done = [&] { return impl.ended || impl.failed || impl.aborted || impl.interrupted; };
+  bool in_time = impl.room.wait_for(lock, timeout, done);
+  if (impl.failed) return impl.failure;
+  if (impl.ended) return Status::ok();
+  if (!in_time) {
+    lock.unlock();
+    Status late(Code::kTimeout,
+                "the checkpoint was not durable within " + std::to_string(timeout.count()) + " ms after the end of the stream",
+                "what was announced is kept as a partial checkpoint; raise commit-timeout, or look at the store");
+    impl.fail(late);
+    return late;
+  }
+  return Status(Code::kCancelled, impl.aborted ? "the writer was stopped" : "interrupted");
+}
+
+void CheckpointWriter::interrupt() {
+  std::lock_guard lock(impl_->mutex);
+  impl_->interrupted = true;
+  impl_->room.notify_all();
+}
+
+void CheckpointWriter::resume() {
+  std::lock_guard lock(impl_->mutex);
+  impl_->interrupted = false;
+}
+
+uint64_t CheckpointWriter::stop(std::chrono::milliseconds timeout) {
+  Impl& impl = *impl_;
+  uint64_t lost = 0;
+  {
+    std::unique_lock lock(impl.mutex);
+    if (impl.ended) return 0;
+    if (!impl.draining) impl.partial_reason = "stopped before the end of the stream";
+    impl.draining = true;
+    impl.work_due.notify_all();
+    impl.control_due.notify_all();
+    if (timeout.count() > 0 && impl.fields)
+      impl.room.wait_for(lock, timeout, [&] { return impl.ended || impl.failed; });
+    if (!impl.ended) lost = impl.stats.frames_in - impl.stats.frames_dropped - impl.stats.frames_stored;
+  }
+  impl.abort_waits();
+  return lost;
+}
+
+void CheckpointWriter::flush() {
+  std::lock_guard lock(impl_->mutex);
+  impl_->flush_asked = true;
+  impl_->control_due.notify_all();
+}
+
+WriterStats CheckpointWriter::stats() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->stats;
+}
+
+std::optional<Uuid> CheckpointWriter::checkpoint_id() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->fields ? std::optional(impl_->id) : std::nullopt;
+}
+
+}  // namespace checkpoint

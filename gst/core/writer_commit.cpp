@@ -1,0 +1,354 @@
+// The control thread: opens the stores, takes the lease, seals by time, commits in frame order, and cleans up.
+#include <algorithm>
+#include <set>
+
+#include "common/log.h"
+#include "core/names.h"
+#include "core/writer_impl.h"
+
+namespace checkpoint {
+
+namespace {
+constexpr int kCommitAttempts = 10;
+}
+
+void CheckpointWriter::Impl::control() {
+  Status status = set_up();
+  if (status.is_ok()) {
+    std::unique_lock lock(mutex);
+    for (unsigned i = 0; i < std::max(1u, options.workers); i++) start_thread(&Impl::work);
+    for (unsigned i = 0; i < max_puts; i++) start_thread(&Impl::put);
+    lock.unlock();
+    status = run();
+  }
+  finish_up(std::move(status));
+}
+
+Status CheckpointWriter::Impl::set_up() {
+  observe([](WriterObserver& o) { o.on_progress("connect", "opening the stores", -1); });
+  CHECKPOINT_ASSIGN_OR_RETURN(stores, open(cancel));
+  observe([](WriterObserver& o) { o.on_progress("connect", "the stores are open", 100); });
+  CheckpointFields wanted;
+  {
+    std::unique_lock lock(mutex);
+    control_due.wait(lock, [&] { return aborted || draining || fields; });
+    if (!fields) return Status(Code::kCancelled, "stopped before there was anything to store");
+    wanted = *fields;
+  }
+  CHECKPOINT_ASSIGN_OR_RETURN(
+      job, stores->metadata->ensure_job(wanted.job_id, Uuid::random(), random_identity_key(), cancel));
+  wanted.frames_prefix = frames_prefix(job);
+  FrameStore::Traits traits = stores->frames->traits();
+  max_puts = std::max(1u, traits.puts_in_flight);
+  sha256 = traits.checks_sha256;
+  auto shared = InflightPayloads::of(job.uuid, stores->frame_store_uuid);
+  waker = shared->add_waker([weak = weak_from_this()] {
+    if (auto self = weak.lock()) {
+      std::lock_guard lock(self->mutex);
+      self->control_due.notify_all();
+    }
+  });
+  {
+    std::lock_guard lock(mutex);
+    inflight = std::move(shared);
+    fields = wanted;
+  }
+  CHECKPOINT_RETURN_IF_ERROR(take_lease());
+  CHECKPOINT_ASSIGN_OR_RETURN(row, stores->metadata->create_checkpoint(lease, id, wanted, cancel));
+  log(LogLevel::kInfo, "writer", "job " + wanted.job_id + ", stage " + wanted.stage + ": checkpoint " + id.to_string() +
+                                     ", version " + std::to_string(row.version));
+  return Status::ok();
+}
+
+// A holder that can be seen to be alive is BUSY at once; one on another machine is given until its lease runs out.
+Status CheckpointWriter::Impl::take_lease() {
+  for (int attempt = 0;; attempt++) {
+    std::chrono::milliseconds expires_in{0};
+    auto taken = stores->metadata->acquire_lease(job.key, fields->branch, fields->stage, owner, options.lease,
+                                                 &expires_in, cancel);
+    if (taken.is_ok()) {
+      lease = std::move(taken).value();
+      return Status::ok();
+    }
+    if (!taken.status().is(Code::kBusy) || expires_in.count() <= 0 || attempt > 0) return taken.status();
+    observe([&](WriterObserver& o) {
+      o.on_progress("lease", taken.status().message() + "; waiting for its lease to run out", -1);
+    });
+    if (!cancel.sleep_for(expires_in + std::chrono::milliseconds(10))) return cancel.check();
+  }
+}
+
+bool CheckpointWriter::Impl::all_resolved() const {
+  return std::all_of(slots.begin(), slots.end(), [](const auto& slot) { return slot->resolved; });
+}
+
+// Hands out what is resolved, in frame order, together with the open pack. Call with `mutex` held and commit_room().
+void CheckpointWriter::Impl::seal(bool closing) {
+  size_t frames = 0;
+  while (frames < slots.size() && slots[frames]->resolved) frames++;
+  if (frames == 0 && unsealed_bytes() == 0 && !closing) return;
+  open_builder();
+  auto commit = std::make_unique<PendingCommit>();
+  commit->builder = std::move(builder);
+  if (options.pack_size == 0) {
+    if (!plain_objects.empty()) commit->plain_pack = open_pack;
+    commit->plain_objects = std::exchange(plain_objects, {});
+    plain_bytes = 0;
+    commit->pack = std::make_shared<OpenPack>();
+    commit->pack->uuid = commit->builder->header().pack;
+    commit->pack->object = pack_object_name(job, commit->pack->uuid, false);
+  } else {
+    commit->pack = open_pack;
+  }
+  inflight->set_sealed(*open_pack);
+  open_pack.reset();
+
+  for (size_t i = 0; i < frames; i++) {
+    commit->slots.push_back(std::move(slots.front()));
+    slots.pop_front();
+  }
+  commit->first_index = sealed_frames;
+  sealed_frames += frames;
+  uint32_t last_caps = commit->slots.empty() ? 0 : commit->slots.back()->record.row.caps + 1;
+  auto caps_end = std::find_if(caps.begin(), caps.end(),
+                               [&](const CapsRow& c) { return !closing && c.number >= last_caps; });
+  commit->caps.assign(std::make_move_iterator(caps.begin()), std::make_move_iterator(caps_end));
+  caps.erase(caps.begin(), caps_end);
+  auto events_end = std::find_if(events.begin(), events.end(),
+                                 [&](const EventRow& e) { return !closing && e.index >= sealed_frames; });
+  commit->events.assign(std::make_move_iterator(events.begin()), std::make_move_iterator(events_end));
+  events.erase(events.begin(), events_end);
+
+  commit->commit_no = ++sealed_commits;
+  commit->closing = closing;
+  oldest_unsealed.reset();
+  if (!slots.empty()) oldest_unsealed = std::chrono::steady_clock::now();
+  puts.push_back(commit.get());
+  commits.push_back(std::move(commit));
+  put_due.notify_one();
+}
+
+Status CheckpointWriter::Impl::run() {
+  auto beat_interval = options.lease / 3;
+  SteadyTime next_beat = std::chrono::steady_clock::now() + beat_interval;
+  std::unique_lock lock(mutex);
+  for (;;) {
+    if (aborted) return failed ? failure : Status(Code::kCancelled, "the writer was stopped");
+    SteadyTime now = std::chrono::steady_clock::now();
+    if (now >= next_beat) {
+      lock.unlock();
+      CHECKPOINT_RETURN_IF_ERROR(stores->metadata->renew_lease(lease, options.lease, cancel));
+      next_beat = std::chrono::steady_clock::now() + beat_interval;
+      lock.lock();
+      continue;
+    }
+    SteadyTime wake_at = next_beat;
+    if (!close_sealed && commit_room()) {
+      bool due = oldest_unsealed && now - *oldest_unsealed >= options.commit_interval;
+      if (draining && queue.empty() && all_resolved()) {
+        seal(!partial_reason);
+        close_sealed = true;
+      } else if (due || flush_asked) {
+        flush_asked = false;
+        seal(false);
+        // What has no place in order yet is looked at again one interval later.
+        if (oldest_unsealed) oldest_unsealed = now;
+      }
+      if (oldest_unsealed) wake_at = std::min(wake_at, *oldest_unsealed + options.commit_interval);
+    }
+    CHECKPOINT_ASSIGN_OR_RETURN(bool durable, head_durable(lock));
+    if (durable) {
+      CHECKPOINT_RETURN_IF_ERROR(commit_head(lock, cancel));
+      continue;
+    }
+    if (close_sealed && commits.empty()) break;
+    control_due.wait_until(lock, wake_at);
+  }
+  std::optional<std::string> reason = partial_reason;
+  lock.unlock();
+  return reason ? end_partial(*reason, cancel) : Status::ok();
+}
+
+// Is everything that the first commit refers to durable? Asks other writers for packs of theirs that are still open.
+Result<bool> CheckpointWriter::Impl::head_durable(std::unique_lock<std::mutex>& lock) {
+  if (commits.empty() || !commits.front()->put_done) return false;
+  PendingCommit& head = *commits.front();
+  std::set<std::shared_ptr<OpenPack>> open_packs;
+  for (const auto& slot : head.slots)
+    if (slot->payload && slot->payload->pack) open_packs.insert(slot->payload->pack);
+  bool durable = true;
+  std::vector<std::shared_ptr<OpenPack>> building;
+  for (const auto& pack : open_packs) {
+    OpenPack::State state = inflight->state(*pack);
+    if (state == OpenPack::State::kFailed)
+      return pack->failure.with_context("a pack that another writer of this process was storing");
+    if (state == OpenPack::State::kBuilding) building.push_back(pack);
+    durable = durable && state == OpenPack::State::kDurable;
+  }
+  if (!building.empty()) {
+    // Without our lock: the other writer may be asking us at this moment.
+    lock.unlock();
+    for (const auto& pack : building) pack->request_flush();
+    lock.lock();
+  }
+  return durable;
+}
+
+CommitBatch CheckpointWriter::Impl::make_batch(const PendingCommit& commit) {
+  CommitBatch batch;
+  batch.checkpoint = row.key;
+  batch.commit_no = commit.commit_no;
+  batch.records = commit.records;
+  batch.caps = commit.caps;
+  batch.events = commit.events;
+  std::set<PackKey> used;
+  std::set<std::shared_ptr<OpenPack>> ready{commit.pack};
+  if (commit.plain_pack) ready.insert(commit.plain_pack);
+  batch.frames.reserve(commit.slots.size());
+  for (const auto& slot : commit.slots) {
+    FrameRow frame = slot->record.row;
+    frame.record.pack = commit.records.pack;
+    frame.record.offset += commit.records.offset;
+    if (slot->payload) {
+      if (slot->payload->pack) {
+        frame.payload.pack = slot->payload->pack->key;
+        ready.insert(slot->payload->pack);
+      }
+      used.insert(frame.payload.pack);
+      (slot->ours ? batch.bytes_new : batch.bytes_reused) += frame.payload.length;
+      if (slot->ours) batch.digests.push_back({slot->record.digest, frame.payload});
+    }
+    if (frame.stream_time != kNone) {
+      if (frame.index == 0) first_time = frame.stream_time;
+      uint64_t end = frame.stream_time + (frame.duration == kNone ? 0 : frame.duration);
+      end_time = end_time == kNone ? end : std::max(end_time, end);
+    }
+    for (const DetectionRow& detection : slot->record.detections) batch.detections.push_back(detection);
+    batch.frames.push_back(std::move(frame));
+  }
+  for (const auto& pack : ready) {
+    batch.ready_packs.push_back({pack->key, pack->size, pack->sha256});
+    used.insert(pack->key);
+  }
+  batch.used_packs.assign(used.begin(), used.end());
+  batch.first_time = first_time;
+  batch.end_time = end_time;
+  if (commit.closing) batch.end = CommitBatch::End::kComplete;
+  return batch;
+}
+
+// Commits the first one, which is durable, and tells about it.
+Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex>& lock, Cancellation& cancellation) {
+  PendingCommit& head = *commits.front();
+  lock.unlock();
+  CommitBatch batch = make_batch(head);
+  CHECKPOINT_RETURN_IF_ERROR(commit_batch(batch, cancellation));
+  for (const auto& slot : head.slots)
+    if (slot->ours) inflight->forget(slot->record.digest, *slot->payload);
+  commits_done = batch.commit_no;
+  frames_durable += batch.frames.size();
+  bytes_new += batch.bytes_new;
+  bytes_reused += batch.bytes_reused;
+
+  lock.lock();
+  stats.commits++;
+  stats.frames_stored = frames_durable;
+  CommitInfo info;
+  if (first_frame_at)
+    info.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - *first_frame_at);
+  std::unique_ptr<PendingCommit> done = std::move(commits.front());
+  commits.pop_front();
+  put_room.notify_all();
+  lock.unlock();
+  info.checkpoint = id;
+  info.job_id = row.fields.job_id;
+  info.stage = row.fields.stage;
+  info.version = row.version;
+  info.commit_no = batch.commit_no;
+  info.frames = frames_durable;
+  info.bytes_new = bytes_new;
+  info.bytes_reused = bytes_reused;
+  info.complete = done->closing;
+  observe([&](WriterObserver& o) { o.on_commit(info); });
+  done.reset();
+  lock.lock();
+  return Status::ok();
+}
+
+Status CheckpointWriter::Impl::commit_batch(CommitBatch& batch, Cancellation& cancellation) {
+  for (int attempt = 1;; attempt++) {
+    Status status = stores->metadata->commit(lease, batch, cancellation);
+    if (status.is(Code::kUnknownOutcome)) {
+      status = recover_outcome(batch, cancellation);
+      if (status.is_ok()) return status;
+    }
+    if (!status.is(Code::kConflict) || attempt == kCommitAttempts) return status;
+    {
+      std::lock_guard lock(mutex);
+      stats.retries++;
+    }
+    if (!cancellation.sleep_for(std::chrono::milliseconds(10 << std::min(attempt, 6)))) return cancellation.check();
+  }
+}
+
+// The answer to a commit was lost. Ok: it had happened. kConflict: it had not, and may be tried again.
+Status CheckpointWriter::Impl::recover_outcome(const CommitBatch& batch, Cancellation& cancellation) {
+  // A new epoch waits the old transaction out, so what is read after it is final.
+  CHECKPOINT_ASSIGN_OR_RETURN(lease, stores->metadata->acquire_lease(job.key, row.fields.branch, row.fields.stage, owner,
+                                                                     options.lease, nullptr, cancellation));
+  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow now, stores->metadata->get_checkpoint(id, cancellation));
+  if (now.commit_no >= batch.commit_no) return Status::ok();
+  return Status(Code::kConflict, "the commit did not happen");
+}
+
+Status CheckpointWriter::Impl::end_partial(const std::string& reason, Cancellation& cancellation) {
+  CommitBatch batch;
+  batch.checkpoint = row.key;
+  batch.commit_no = commits_done + 1;
+  batch.first_time = first_time;
+  batch.end_time = end_time;
+  batch.end = CommitBatch::End::kPartial;
+  batch.reason = reason;
+  return commit_batch(batch, cancellation);
+}
+
+void CheckpointWriter::Impl::finish_up(Status status) {
+  if (!status.is_ok()) fail(status);
+  bool have_lease = lease.epoch != 0 && !status.is(Code::kLeaseLost);
+  if (!status.is_ok() && have_lease && row.key != 0) {
+    // What is durable already is worth keeping, and the row should say why there is no more of it.
+    std::unique_lock lock(mutex);
+    Status kept = Status::ok();
+    while (kept.is_ok() && !commits.empty()) {
+      auto durable = head_durable(lock);
+      if (!durable.is_ok() || !*durable) break;
+      kept = commit_head(lock, final_cancel);
+    }
+    std::string reason = failed ? failure.message() : partial_reason.value_or("stopped");
+    lock.unlock();
+    if (kept.is_ok()) kept = end_partial(reason, final_cancel);
+    if (!kept.is_ok()) log(LogLevel::kInfo, "writer", "could not note why the checkpoint is partial: " + kept.to_string());
+  }
+  if (have_lease) {
+    Status released = stores->metadata->release_lease(lease, final_cancel);
+    if (!released.is_ok()) log(LogLevel::kInfo, "writer", "the lease will run out by itself: " + released.to_string());
+  }
+  std::unique_lock lock(mutex);
+  // Other writers of this process may wait for packs of ours that will never be put.
+  std::vector<std::shared_ptr<OpenPack>> orphans;
+  if (open_pack) orphans.push_back(open_pack);
+  for (PendingCommit* commit : puts)
+    for (const auto& pack : {commit->pack, commit->plain_pack})
+      if (pack) orphans.push_back(pack);
+  puts.clear();
+  lock.unlock();
+  for (const auto& pack : orphans)
+    inflight->set_done(*pack, Status(Code::kCancelled, "its writer was stopped"), 0, 0, {});
+  lock.lock();
+  ended = true;
+  room.notify_all();
+  work_due.notify_all();
+  put_due.notify_all();
+}
+
+}  // namespace checkpoint

@@ -1,0 +1,205 @@
+// Inside of CheckpointWriter; only writer*.cpp include it.
+//
+// Threads: the streaming thread (push, finish), `workers` encoders (writer_work.cpp), a few putters (writer_put.cpp), and one control
+// thread that opens, leases, seals by time and commits in order (writer_commit.cpp). Each holds the Impl, so none outlives it.
+//
+// Lock order: observer_mutex, then mutex, then InflightPayloads' own. No store, observer or FrameInput call is made with `mutex` held.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "core/chunk.h"
+#include "core/codec.h"
+#include "core/identity.h"
+#include "core/inflight.h"
+#include "core/pack.h"
+#include "core/record.h"
+#include "core/writer.h"
+
+namespace checkpoint {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// A frame from push() to its commit.
+struct Slot {
+  FrameRecord record;
+  std::unique_ptr<FrameInput> input;        // until its payload is encoded or found
+  size_t held_bytes = 0;                    // what `input` keeps alive
+  std::shared_ptr<PendingPayload> payload;  // null: a frame without bytes
+  bool ours = false;                        // this frame brought the payload
+  bool resolved = false;                    // its payload has a place; protected by Impl::mutex
+};
+
+struct QueuedCaps {
+  std::string caps;
+};
+struct QueuedEvent {
+  std::string type;
+  Bytes body;
+};
+using QueueItem = std::variant<std::unique_ptr<Slot>, QueuedCaps, QueuedEvent>;
+
+// A sealed pack and the stretch of the checkpoint that is committed with it. Belongs to one thread at a time: whoever sealed
+// it, then its putter, then (put_done) the control thread.
+struct PendingCommit {
+  // What is to be put. For pack-size=0 the payloads are objects of their own and `builder` holds the records alone.
+  std::unique_ptr<PackBuilder> builder;
+  std::shared_ptr<OpenPack> pack;
+  struct PlainObject {
+    PayloadRef ref;
+    std::shared_ptr<const Chunk> chunk;
+  };
+  std::shared_ptr<OpenPack> plain_pack;
+  std::vector<PlainObject> plain_objects;
+
+  // What is to be committed.
+  std::vector<std::unique_ptr<Slot>> slots;
+  std::vector<CapsRow> caps;
+  std::vector<EventRow> events;
+  uint64_t commit_no = 0;
+  uint64_t first_index = 0;
+  bool closing = false;
+  RecordRef records;  // known after the put
+
+  bool put_done = false;  // protected by Impl::mutex
+};
+
+struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::Impl> {
+  Impl(StoreOpener opener, const WriterOptions& writer_options,
+       std::shared_ptr<WriterObserver> writer_observer);
+
+  // --- fixed before any thread runs
+  const StoreOpener open;
+  const WriterOptions options;
+  const std::shared_ptr<WriterObserver> observer;
+  const Uuid id = Uuid::random();
+  const LeaseOwner owner;
+  const std::shared_ptr<ChunkPool> chunks;
+
+  Cancellation cancel;        // ends every wait in a store but those that clean up
+  Cancellation final_cancel;  // ends those too
+  std::atomic<bool> aborted{false};  // as `cancel`, readable without a lock
+
+  // --- set by the control thread before it starts workers and putters, then only read
+  std::shared_ptr<Stores> stores;
+  JobRow job;
+  CheckpointRow row;
+  unsigned max_puts = 1;  // putters
+  bool sha256 = false;
+  std::shared_ptr<InflightPayloads> inflight;
+  std::shared_ptr<void> waker;  // after inflight, which it refers to
+  Lease lease;                  // the control thread's alone after that; a renewed epoch is never needed by others
+
+  mutable std::mutex mutex;
+  std::condition_variable room;     // the streaming thread: the queue, the end, an interruption
+  std::condition_variable work_due;  // workers: something queued
+  std::condition_variable put_due;   // putters: something sealed
+  std::condition_variable put_room;  // workers: a place for a sealed pack
+  std::condition_variable control_due;
+
+  // --- protected by `mutex`
+  std::optional<CheckpointFields> fields;
+  std::deque<QueueItem> queue;
+  uint64_t arrivals = 0;  // frames pushed, dropped ones included
+  bool interrupted = false;
+  bool draining = false;     // finish() or stop() came: no more data
+  bool flush_asked = false;  // seal what there is
+  bool failed = false;
+  bool ended = false;  // the control thread is done with the checkpoint
+  Status failure;
+  std::optional<std::string> partial_reason;  // the end will be `partial`
+  int threads = 0;
+
+  uint64_t next_index = 0;
+  uint32_t next_caps = 0;
+  std::vector<CapsRow> caps;    // not yet part of a commit
+  std::vector<EventRow> events;  // likewise
+  std::deque<std::unique_ptr<Slot>> slots;  // taken by workers, not yet part of a commit, in index order
+
+  std::unique_ptr<PackBuilder> builder;  // null: nothing unsealed
+  std::shared_ptr<OpenPack> open_pack;   // what the payloads in it are placed in
+  std::vector<PendingCommit::PlainObject> plain_objects;
+  uint64_t plain_bytes = 0;
+  std::optional<SteadyTime> oldest_unsealed;  // since when a resolved frame waits for a commit
+  bool close_sealed = false;  // the last commit of a complete checkpoint is on its way
+
+  uint64_t sealed_commits = 0;  // handed out so far
+  uint64_t sealed_frames = 0;   // index after the last frame in them
+  std::deque<std::unique_ptr<PendingCommit>> commits;  // in order; the putters work on those in `puts`
+  std::deque<PendingCommit*> puts;                     // sealed, no putter has them yet
+  unsigned puts_under_way = 0;
+
+  struct KnownPack {
+    Uuid uuid;
+    bool usable = false;  // pinned for us
+  };
+  std::map<PackKey, KnownPack> known_packs;  // packs of earlier payloads
+  WriterStats stats;
+  std::optional<SteadyTime> first_frame_at;
+
+  // --- the control thread's alone
+  uint64_t frames_durable = 0, commits_done = 0;
+  uint64_t bytes_new = 0, bytes_reused = 0;
+  uint64_t first_time = kNone, end_time = kNone;
+
+  std::mutex observer_mutex;  // one call to the observer at a time
+
+  // --- writer.cpp
+  bool queue_full(const Slot& next) const;
+  void fail(const Status& status);
+  void abort_waits();
+  void start_thread(void (Impl::*body)());
+  void observe(const std::function<void(WriterObserver&)>& call);
+  void release_input(Slot& slot);
+  void drop_oldest();
+
+  // --- writer_work.cpp: a worker's life
+  void work();
+  Slot* take();
+  Status resolve(Slot& slot, FrameDigester& digester, PayloadCodec& codec);
+  Status store_payload(Slot& slot, PayloadCodec& codec, ByteView raw, std::shared_ptr<Chunk> copied);
+  Result<KnownPack> pin(PackKey pack);
+  void open_builder();
+  uint64_t unsealed_bytes() const;
+  // A place for one more sealed pack. The bound is what a crash makes a resumed run send again.
+  bool commit_room() const { return commits.size() <= max_puts; }
+  void resolved(Slot& slot, std::unique_lock<std::mutex>& lock);
+
+  // --- writer_commit.cpp: the control thread
+  void control();
+  Status set_up();
+  Status take_lease();
+  Status run();
+  void finish_up(Status status);
+  void seal(bool closing);
+  bool all_resolved() const;
+  Result<bool> head_durable(std::unique_lock<std::mutex>& lock);
+  Status commit_head(std::unique_lock<std::mutex>& lock, Cancellation& cancellation);
+  Status commit_batch(CommitBatch& batch, Cancellation& cancellation);
+  CommitBatch make_batch(const PendingCommit& commit);
+  Status end_partial(const std::string& reason, Cancellation& cancellation);
+  Status recover_outcome(const CommitBatch& batch, Cancellation& cancellation);
+
+  // --- writer_put.cpp
+  void put();
+  Status put_commit(PendingCommit& commit);
+  Status put_object(const std::string& name, std::span<const ByteView> parts,
+                    const std::optional<std::array<uint8_t, 32>>& digest);
+};
+
+// More frames than this go into a commit of their own, so that memory stays bounded when no pixel is new.
+inline constexpr size_t kFramesPerCommit = 4096;
+// A payload this long gets a pack of its own.
+inline constexpr uint64_t kLonePayload = 8 << 20;
+
+// Who we are, for leases.
+LeaseOwner this_process();
+
+}  // namespace checkpoint

@@ -1,0 +1,131 @@
+// A putter's life: turn a sealed stretch into bytes and put them.
+#include <openssl/evp.h>
+
+#include "core/names.h"
+#include "core/record_codec.h"
+#include "core/writer_impl.h"
+
+namespace checkpoint {
+
+namespace {
+
+constexpr int kAttempts = 3;
+
+Result<std::array<uint8_t, 32>> sha256_of(std::span<const ByteView> parts) {
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> ctx(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  std::array<uint8_t, 32> out{};
+  bool good = ctx && EVP_DigestInit_ex(ctx.get(), EVP_sha256(), nullptr) == 1;
+  for (const ByteView& part : parts) good = good && EVP_DigestUpdate(ctx.get(), part.data(), part.size()) == 1;
+  if (!good || EVP_DigestFinal_ex(ctx.get(), out.data(), nullptr) != 1)
+    return Status(Code::kInternal, "libcrypto could not compute a SHA-256");
+  return out;
+}
+
+}  // namespace
+
+void CheckpointWriter::Impl::put() {
+  std::unique_lock lock(mutex);
+  for (;;) {
+    put_due.wait(lock, [&] { return aborted || ended || !puts.empty(); });
+    if (aborted || ended) return;
+    PendingCommit* commit = puts.front();
+    puts.pop_front();
+    puts_under_way++;
+    lock.unlock();
+    Status status = put_commit(*commit);
+    if (!status.is_ok()) {
+      for (const auto& pack : {commit->pack, commit->plain_pack})
+        if (pack) inflight->set_done(*pack, status, pack->key, 0, {});
+      fail(status);
+    }
+    lock.lock();
+    puts_under_way--;
+    put_room.notify_all();
+    if (!status.is_ok()) return;
+    commit->put_done = true;
+    control_due.notify_all();
+  }
+}
+
+Status CheckpointWriter::Impl::put_object(const std::string& name, std::span<const ByteView> parts,
+                                          const std::optional<std::array<uint8_t, 32>>& digest) {
+  for (int attempt = 1;; attempt++) {
+    Status status = stores->frames->put(name, parts, digest, cancel);
+    if (status.is_ok() || !status.retryable() || attempt == kAttempts) return status;
+    {
+      std::lock_guard lock(mutex);
+      stats.retries++;
+    }
+    if (!cancel.sleep_for(std::chrono::milliseconds(100 << attempt))) return cancel.check();
+  }
+}
+
+Status CheckpointWriter::Impl::put_commit(PendingCommit& commit) {
+  // The intents, before the first byte.
+  auto intent = [&](OpenPack& pack) -> Status {
+    CHECKPOINT_ASSIGN_OR_RETURN(
+        PackKey key, stores->metadata->create_pack(
+                         lease, row.key, {pack.uuid, stores->frame_store, pack.object, pack.plain}, cancel));
+    pack.key = key;  // nobody else reads it before set_done()
+    return Status::ok();
+  };
+  CHECKPOINT_RETURN_IF_ERROR(intent(*commit.pack));
+  if (commit.plain_pack) {
+    CHECKPOINT_RETURN_IF_ERROR(intent(*commit.plain_pack));
+    uint64_t bytes = 0;
+    for (const PendingCommit::PlainObject& object : commit.plain_objects) {
+      ByteView part = object.chunk->view();
+      std::optional<std::array<uint8_t, 32>> digest;
+      if (sha256) {
+        CHECKPOINT_ASSIGN_OR_RETURN(digest, sha256_of({&part, 1}));
+      }
+      CHECKPOINT_RETURN_IF_ERROR(
+          put_object(plain_object_name(commit.plain_pack->object, object.ref), {&part, 1}, digest));
+      bytes += part.size();
+    }
+    commit.plain_objects.clear();
+    inflight->set_done(*commit.plain_pack, Status::ok(), commit.plain_pack->key, bytes, {});
+  }
+
+  ByteWriter records;
+  CheckpointRecord head;
+  head.id = id;
+  head.fields = row.fields;
+  head.version = row.version;
+  head.epoch = lease.epoch;
+  head.commit_no = commit.commit_no;
+  head.created_at = row.created_at;
+  append_record(head, records);
+  for (const CapsRow& caps_row : commit.caps) append_record(CapsRecord{caps_row}, records);
+  for (const EventRow& event : commit.events) append_record(EventRecord{event}, records);
+  for (auto& slot : commit.slots) {
+    FrameRecord& record = slot->record;
+    if (slot->payload) {
+      record.row.payload = slot->payload->ref;
+      record.payload_pack = slot->payload->pack_uuid;
+    }
+    RecordSpan span = append_record(record, records);
+    record.row.record = {0, span.offset, span.length};
+    // Only rows are needed from here on.
+    record.metas.clear();
+  }
+  append_record(CommitRecord{commit.commit_no, commit.first_index, commit.slots.size(), commit.closing, {}}, records);
+
+  SealedPack sealed_pack = std::move(*commit.builder).seal(records.take());
+  std::optional<std::array<uint8_t, 32>> digest;
+  if (sha256) {
+    CHECKPOINT_ASSIGN_OR_RETURN(digest, sha256_of(sealed_pack.parts));
+  }
+  CHECKPOINT_RETURN_IF_ERROR(put_object(commit.pack->object, sealed_pack.parts, digest));
+  commit.records = {commit.pack->key, sealed_pack.records_offset, sealed_pack.records_length};
+  commit.builder.reset();
+  {
+    std::lock_guard lock(mutex);
+    stats.bytes_put += sealed_pack.size;
+    stats.packs++;
+  }
+  inflight->set_done(*commit.pack, Status::ok(), commit.pack->key, sealed_pack.size, digest);
+  return Status::ok();
+}
+
+}  // namespace checkpoint

@@ -1,0 +1,263 @@
+// A worker's life: take a frame, find out whether the job has its pixels already, else encode them into the open pack.
+#include <algorithm>
+#include <cstring>
+
+#include "core/names.h"
+#include "core/writer_impl.h"
+
+namespace checkpoint {
+
+namespace {
+int64_t now_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+Status cancelled() { return Status(Code::kCancelled, "the writer was stopped"); }
+}  // namespace
+
+void CheckpointWriter::Impl::work() {
+  FrameDigester digester(job.identity_key);
+  PayloadCodec codec;
+  std::unique_lock lock(mutex);
+  for (;;) {
+    work_due.wait(lock, [&] { return aborted || ended || !queue.empty(); });
+    if (aborted || ended) return;
+    Slot* slot = take();
+    if (!slot) continue;
+    uint64_t index = slot->record.row.index;
+    lock.unlock();
+    // Once it is resolved the slot belongs to its commit, which may be over before we are back.
+    Status status = resolve(*slot, digester, codec);
+    if (!status.is_ok()) {
+      release_input(*slot);
+      fail(status.with_context("frame " + std::to_string(index)));
+      return;
+    }
+    lock.lock();
+  }
+}
+
+// The frame may be part of a commit from here on; `slot` is gone for the caller.
+void CheckpointWriter::Impl::resolved(Slot& slot, std::unique_lock<std::mutex>& lock) {
+  slot.resolved = true;
+  bool first = !oldest_unsealed;
+  if (first) oldest_unsealed = std::chrono::steady_clock::now();
+  if (first || draining) control_due.notify_all();
+  if (slots.size() < kFramesPerCommit) return;
+  put_room.wait(lock, [&] { return aborted || commit_room(); });
+  if (!aborted) seal(false);
+}
+
+// Takes what comes before the next frame too. Null when there was no frame. Call with `mutex` held.
+Slot* CheckpointWriter::Impl::take() {
+  while (!queue.empty()) {
+    QueueItem item = std::move(queue.front());
+    queue.pop_front();
+    if (auto* new_caps = std::get_if<QueuedCaps>(&item)) {
+      caps.push_back(CapsRow{next_caps++, std::move(new_caps->caps)});
+    } else if (auto* event = std::get_if<QueuedEvent>(&item)) {
+      uint32_t ordinal = 0;
+      if (!events.empty() && events.back().index == next_index) ordinal = events.back().ordinal + 1;
+      events.push_back(EventRow{next_index, ordinal, std::move(event->type), std::move(event->body)});
+    } else {
+      auto& slot = std::get<std::unique_ptr<Slot>>(item);
+      slot->record.row.index = next_index++;
+      slot->record.row.caps = next_caps ? next_caps - 1 : 0;
+      slots.push_back(std::move(slot));
+      return slots.back().get();
+    }
+  }
+  // The end of the stream may follow without another frame.
+  if (draining) control_due.notify_all();
+  return nullptr;
+}
+
+void CheckpointWriter::Impl::release_input(Slot& slot) {
+  if (!slot.input) return;
+  slot.input.reset();
+  std::lock_guard lock(mutex);
+  stats.queued_bytes -= slot.held_bytes;
+  stats.queued_frames--;
+  room.notify_all();
+}
+
+Status CheckpointWriter::Impl::resolve(Slot& slot, FrameDigester& digester, PayloadCodec& codec) {
+  FrameInput& input = *slot.input;
+  FrameRecord& record = slot.record;
+  CHECKPOINT_RETURN_IF_ERROR(input.metas(record.metas, record.detections));
+  record.row.has_metas = !record.metas.empty();
+  for (size_t i = 0; i < record.detections.size(); i++) {
+    record.detections[i].index = record.row.index;
+    record.detections[i].ordinal = static_cast<uint32_t>(i);
+  }
+  size_t size = input.payload_size();
+  auto done = [&](uint64_t reused_bytes) {
+    release_input(slot);
+    std::unique_lock lock(mutex);
+    if (slot.payload) stats.frames_reused++;
+    stats.bytes_reused += reused_bytes;
+    resolved(slot, lock);
+    return Status::ok();
+  };
+  if (size == 0) return done(0);
+
+  std::shared_ptr<Chunk> copied;
+  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<ByteView> raw, input.map());
+  record.row.payload.raw_length = size;
+  record.row.payload.content = input.content();
+  if (!raw) {
+    copied = chunks->allocate(size);
+    if (!copied) return Status(Code::kNoSpace, "no memory for a frame of " + std::to_string(size) + " bytes");
+    copied->resize(size);
+    CHECKPOINT_RETURN_IF_ERROR(input.copy_to(copied->span()));
+    raw = copied->view();
+    release_input(slot);
+  }
+  CHECKPOINT_ASSIGN_OR_RETURN(record.digest, digester.digest(*raw));
+
+  while (!aborted) {
+    InflightPayloads::Claim claim = inflight->claim(record.digest);
+    slot.payload = claim.payload;
+    if (claim.ours) {
+      auto found = stores->metadata->find_payloads(job.key, stores->frame_store, {&record.digest, 1}, cancel);
+      if (!found.is_ok()) {
+        inflight->abandon(record.digest, *claim.payload);
+        return found.status();
+      }
+      const std::optional<PayloadRef>& known = found->front();
+      auto pack = known ? pin(known->pack) : Result<KnownPack>(KnownPack{});
+      if (!pack.is_ok()) {
+        inflight->abandon(record.digest, *claim.payload);
+        return pack.status();
+      }
+      if (!pack->usable) {
+        slot.ours = true;
+        return store_payload(slot, codec, *raw, std::move(copied));
+      }
+      inflight->place(record.digest, *claim.payload, *known, nullptr, pack->uuid);
+    } else {
+      if (!inflight->wait_placed(*claim.payload, [this] { return aborted.load(); })) return cancelled();
+      if (inflight->state(*claim.payload) == PendingPayload::State::kFailed) continue;
+      if (!claim.payload->pack) {
+        CHECKPOINT_ASSIGN_OR_RETURN(KnownPack pack, pin(claim.payload->ref.pack));
+        if (!pack.usable) continue;
+      } else if (inflight->state(*claim.payload->pack) == OpenPack::State::kFailed) {
+        continue;
+      }
+    }
+    return done(claim.payload->ref.length);
+  }
+  return cancelled();
+}
+
+// Makes sure that no collector takes the pack while we refer to it.
+Result<CheckpointWriter::Impl::KnownPack> CheckpointWriter::Impl::pin(PackKey pack) {
+  {
+    std::lock_guard lock(mutex);
+    auto found = known_packs.find(pack);
+    if (found != known_packs.end()) return found->second;
+  }
+  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PackRow> rows, stores->metadata->get_packs({&pack, 1}, cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<bool> pinned,
+                              stores->metadata->pin_packs(lease, row.key, {&pack, 1}, cancel));
+  KnownPack known{rows.front().uuid, pinned.front()};
+  std::lock_guard lock(mutex);
+  known_packs[pack] = known;
+  return known;
+}
+
+uint64_t CheckpointWriter::Impl::unsealed_bytes() const {
+  return options.pack_size == 0 ? plain_bytes : builder ? builder->size() : 0;
+}
+
+// Call with `mutex` held.
+void CheckpointWriter::Impl::open_builder() {
+  if (builder) return;
+  PackHeader header;
+  header.pack = Uuid::random();
+  header.frame_store = stores->frame_store_uuid;
+  header.job = job.uuid;
+  header.identity_key = job.identity_key;
+  header.created_at = now_ms();
+  builder = std::make_unique<PackBuilder>(header);
+  open_pack = std::make_shared<OpenPack>();
+  open_pack->plain = options.pack_size == 0;
+  open_pack->uuid = open_pack->plain ? Uuid::random() : header.pack;
+  open_pack->object = pack_object_name(job, open_pack->uuid, open_pack->plain);
+  open_pack->request_flush = [weak = weak_from_this()] {
+    if (auto self = weak.lock()) {
+      std::lock_guard lock(self->mutex);
+      self->flush_asked = true;
+      self->control_due.notify_all();
+    }
+  };
+}
+
+Status CheckpointWriter::Impl::store_payload(Slot& slot, PayloadCodec& codec, ByteView raw,
+                                             std::shared_ptr<Chunk> copied) {
+  PayloadRef ref = slot.record.row.payload;
+  const Digest& digest = slot.record.digest;
+  auto give_up = [&](Status status) {
+    inflight->abandon(digest, *slot.payload);
+    return status;
+  };
+  std::shared_ptr<Chunk> stored;
+  if (options.codec != Codec::kNone && ref.content == Content::kRaw) {
+    std::shared_ptr<Chunk> scratch = chunks->allocate(PayloadCodec::bound(options.codec, raw.size()));
+    if (!scratch) return give_up(Status(Code::kNoSpace, "no memory to compress a frame"));
+    scratch->resize(scratch->capacity());
+    auto length = codec.encode(options.codec, raw, scratch->span());
+    if (!length.is_ok()) return give_up(length.status());
+    if (*length < raw.size()) {
+      // A copy of what is left after compression costs little, and the pack then holds no more memory than bytes.
+      stored = chunks->allocate(*length);
+      if (!stored) return give_up(Status(Code::kNoSpace, "no memory for a compressed frame"));
+      stored->resize(*length);
+      std::memcpy(stored->data(), scratch->data(), *length);
+      ref.codec = options.codec;
+    }
+  }
+  if (!stored && copied) stored = std::move(copied);
+  if (!stored) {
+    stored = chunks->allocate(raw.size());
+    if (!stored) return give_up(Status(Code::kNoSpace, "no memory for a frame"));
+    stored->resize(raw.size());
+    std::memcpy(stored->data(), raw.data(), raw.size());
+  }
+  ref.checksum = checksum_of(stored->view());
+  ref.length = stored->size();
+  // From here on the buffer is not needed, so that a pool of two never starves behind a slow store.
+  release_input(slot);
+
+  std::unique_lock lock(mutex);
+  bool lone = options.pack_size > 0 && ref.length >= kLonePayload;
+  uint64_t target = options.pack_size ? options.pack_size : WriterOptions{}.pack_size;
+  auto has_room = [&] { return aborted || commit_room(); };
+  put_room.wait(lock, has_room);
+  if (lone && !aborted && unsealed_bytes() > 0) {
+    seal(false);
+    put_room.wait(lock, has_room);
+  }
+  if (aborted) {
+    lock.unlock();
+    return give_up(cancelled());
+  }
+  open_builder();
+  if (options.pack_size == 0) {
+    ref.offset = plain_objects.size();
+    plain_objects.push_back({ref, stored});
+    plain_bytes += ref.length;
+  } else {
+    ref = builder->add(stored, ref, digest);
+  }
+  inflight->place(digest, *slot.payload, ref, open_pack, open_pack->uuid);
+  stats.bytes_new += ref.length;
+  bool full = lone || unsealed_bytes() >= target;
+  // Marked first, so that a frame that fills a pack is committed with it.
+  slot.resolved = true;
+  if (full && commit_room()) seal(false);
+  else resolved(slot, lock);
+  return Status::ok();
+}
+
+}  // namespace checkpoint
