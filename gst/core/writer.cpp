@@ -1,11 +1,12 @@
 #include "core/writer.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <thread>
-
-#include <unistd.h>
 
 #include "common/log.h"
 #include "core/names.h"
@@ -15,7 +16,7 @@ namespace checkpoint {
 
 namespace {
 
-std::string first_line(const char* path) {
+std::string first_line(const char *path) {
   std::ifstream file(path);
   std::string line;
   std::getline(file, line);
@@ -49,7 +50,7 @@ LeaseOwner this_process() {
   return owner;
 }
 
-CheckpointWriter::Impl::Impl(StoreOpener opener, const WriterOptions& writer_options,
+CheckpointWriter::Impl::Impl(StoreOpener opener, const WriterOptions &writer_options,
                              std::shared_ptr<WriterObserver> writer_observer)
     : open(std::move(opener)),
       options(writer_options),
@@ -57,7 +58,7 @@ CheckpointWriter::Impl::Impl(StoreOpener opener, const WriterOptions& writer_opt
       owner(this_process()),
       chunks(ChunkPool::create(kIdleChunkBytes)) {}
 
-CheckpointWriter::CheckpointWriter(StoreOpener open, const WriterOptions& options,
+CheckpointWriter::CheckpointWriter(StoreOpener open, const WriterOptions &options,
                                    std::shared_ptr<WriterObserver> observer)
     : impl_(std::make_shared<Impl>(std::move(open), options, std::move(observer))) {
   std::lock_guard lock(impl_->mutex);
@@ -66,15 +67,17 @@ CheckpointWriter::CheckpointWriter(StoreOpener open, const WriterOptions& option
 
 CheckpointWriter::~CheckpointWriter() {
   stop(std::chrono::milliseconds(0));
-  Impl& impl = *impl_;
+  Impl &impl = *impl_;
   std::unique_lock lock(impl.mutex);
   auto gone = [&] { return impl.threads == 0; };
-  // The clean-up (marking the row, giving the lease back) is let finish; a store that does not answer is not waited for.
+  // The clean-up (marking the row, giving the lease back) is let finish; a store that does not
+  // answer is not waited for.
   if (!impl.room.wait_for(lock, std::chrono::seconds(2), gone)) {
     lock.unlock();
     impl.final_cancel.cancel();
     lock.lock();
-    // A thread that sits in a system call on a dead disk keeps the Impl and ends when the kernel lets it.
+    // A thread that sits in a system call on a dead disk keeps the Impl and ends when the kernel
+    // lets it.
     if (!impl.room.wait_for(lock, std::chrono::seconds(2), gone))
       log(LogLevel::kWarning, "writer", "a store does not answer; its thread is left behind");
   }
@@ -90,7 +93,7 @@ void CheckpointWriter::Impl::start_thread(void (Impl::*body)()) {
   }).detach();
 }
 
-void CheckpointWriter::Impl::observe(const std::function<void(WriterObserver&)>& call) {
+void CheckpointWriter::Impl::observe(const std::function<void(WriterObserver &)> &call) {
   std::lock_guard lock(observer_mutex);
   call(*observer);
 }
@@ -110,7 +113,7 @@ void CheckpointWriter::Impl::abort_waits() {
   if (inflight) inflight->wake();
 }
 
-void CheckpointWriter::Impl::fail(const Status& status) {
+void CheckpointWriter::Impl::fail(const Status &status) {
   {
     std::lock_guard lock(mutex);
     if (failed || ended || aborted) return;
@@ -119,11 +122,16 @@ void CheckpointWriter::Impl::fail(const Status& status) {
   }
   log(LogLevel::kError, "writer", status.to_string());
   // The error is out before any thread can answer with a flow error, so it is the first on the bus.
-  if (!status.is(Code::kCancelled)) observe([&](WriterObserver& o) { o.on_error(status); });
+  if (!status.is(Code::kCancelled)) observe([&](WriterObserver &o) { o.on_error(status); });
   abort_waits();
 }
 
-Status CheckpointWriter::begin(const CheckpointFields& fields) {
+Lease CheckpointWriter::Impl::current_lease() const {
+  std::lock_guard lock(mutex);
+  return lease;
+}
+
+Status CheckpointWriter::begin(const CheckpointFields &fields) {
   CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", fields.job_id));
   CHECKPOINT_RETURN_IF_ERROR(check_name("stage", fields.stage));
   if (!fields.branch.label.empty())
@@ -134,7 +142,7 @@ Status CheckpointWriter::begin(const CheckpointFields& fields) {
   return Status::ok();
 }
 
-Status CheckpointWriter::set_caps(const std::string& caps) {
+Status CheckpointWriter::set_caps(const std::string &caps) {
   std::lock_guard lock(impl_->mutex);
   impl_->queue.emplace_back(QueuedCaps{caps});
   impl_->work_due.notify_one();
@@ -148,13 +156,13 @@ Status CheckpointWriter::push_event(std::string type, Bytes body) {
   return Status::ok();
 }
 
-bool CheckpointWriter::Impl::queue_full(const Slot& next) const {
+bool CheckpointWriter::Impl::queue_full(const Slot &next) const {
   if (stats.queued_frames == 0) return false;  // one frame always fits
   if (options.max_bytes && stats.queued_bytes + next.held_bytes > options.max_bytes) return true;
   if (options.max_buffers && stats.queued_frames >= options.max_buffers) return true;
   if (options.max_time && next.record.row.pts != kNone) {
-    for (const QueueItem& item : queue) {
-      const auto* slot = std::get_if<std::unique_ptr<Slot>>(&item);
+    for (const QueueItem &item : queue) {
+      const auto *slot = std::get_if<std::unique_ptr<Slot>>(&item);
       if (!slot || (*slot)->record.row.pts == kNone) continue;
       uint64_t oldest = (*slot)->record.row.pts;
       return next.record.row.pts > oldest && next.record.row.pts - oldest >= options.max_time;
@@ -165,7 +173,7 @@ bool CheckpointWriter::Impl::queue_full(const Slot& next) const {
 
 void CheckpointWriter::Impl::drop_oldest() {
   for (auto item = queue.begin(); item != queue.end(); ++item) {
-    auto* slot = std::get_if<std::unique_ptr<Slot>>(&*item);
+    auto *slot = std::get_if<std::unique_ptr<Slot>>(&*item);
     if (!slot) continue;
     stats.queued_bytes -= (*slot)->held_bytes;
     stats.queued_frames--;
@@ -174,12 +182,12 @@ void CheckpointWriter::Impl::drop_oldest() {
   }
 }
 
-Status CheckpointWriter::push(std::unique_ptr<FrameInput>& frame, const FrameTiming& timing,
+Status CheckpointWriter::push(std::unique_ptr<FrameInput> &frame, const FrameTiming &timing,
                               std::optional<uint64_t> sequence) {
-  Impl& impl = *impl_;
+  Impl &impl = *impl_;
   auto slot = std::make_unique<Slot>();
   slot->held_bytes = frame->held_bytes();
-  FrameRow& row = slot->record.row;
+  FrameRow &row = slot->record.row;
   row.pts = timing.pts;
   row.dts = timing.dts;
   row.duration = timing.duration;
@@ -192,7 +200,7 @@ Status CheckpointWriter::push(std::unique_ptr<FrameInput>& frame, const FrameTim
   bool drop = false, first_drop = false;
   while (!impl.failed && !impl.aborted && impl.queue_full(*slot)) {
     if (impl.options.leaky != Leaky::kNo) {
-      bool queued = std::any_of(impl.queue.begin(), impl.queue.end(), [](const QueueItem& item) {
+      bool queued = std::any_of(impl.queue.begin(), impl.queue.end(), [](const QueueItem &item) {
         return std::holds_alternative<std::unique_ptr<Slot>>(item);
       });
       drop = true;
@@ -209,7 +217,8 @@ Status CheckpointWriter::push(std::unique_ptr<FrameInput>& frame, const FrameTim
   }
   if (impl.failed) return impl.failure;
   if (impl.aborted) return Status(Code::kCancelled, "the writer was stopped");
-  // The sequence counts arrivals, the dropped ones too, so that a gap shows where frames are missing.
+  // The sequence counts arrivals, the dropped ones too, so that a gap shows where frames are
+  // missing.
   row.sequence = sequence.value_or(impl.arrivals);
   impl.arrivals++;
   impl.stats.frames_in++;
@@ -224,16 +233,18 @@ Status CheckpointWriter::push(std::unique_ptr<FrameInput>& frame, const FrameTim
   lock.unlock();
   if (drop) frame.reset();
   if (first_drop) {
-    impl.observe([](WriterObserver& o) {
-      o.on_warning(Status(Code::kTimeout, "the queue is full: frames are dropped as leaky= asks",
-                          "the store is slower than the stream; raise max-size-bytes or use leaky=no"));
+    impl.observe([](WriterObserver &o) {
+      o.on_warning(
+          Status(Code::kTimeout, "the queue is full: frames are dropped as leaky= asks",
+                 "the store is slower than the stream; raise max-size-bytes or use leaky=no"));
     });
   }
   return Status::ok();
 }
 
-Status CheckpointWriter::finish(std::optional<std::string> partial_reason, std::chrono::milliseconds timeout) {
-  Impl& impl = *impl_;
+Status CheckpointWriter::finish(std::optional<std::string> partial_reason,
+                                std::chrono::milliseconds timeout) {
+  Impl &impl = *impl_;
   std::unique_lock lock(impl.mutex);
   if (!impl.draining) {
     impl.draining = true;
@@ -248,8 +259,10 @@ Status CheckpointWriter::finish(std::optional<std::string> partial_reason, std::
   if (!in_time) {
     lock.unlock();
     Status late(Code::kTimeout,
-                "the checkpoint was not durable within " + std::to_string(timeout.count()) + " ms after the end of the stream",
-                "what was announced is kept as a partial checkpoint; raise commit-timeout, or look at the store");
+                "the checkpoint was not durable within " + std::to_string(timeout.count()) +
+                    " ms after the end of the stream",
+                "what was announced is kept as a partial checkpoint; raise commit-timeout, or look "
+                "at the store");
     impl.fail(late);
     return late;
   }
@@ -268,7 +281,7 @@ void CheckpointWriter::resume() {
 }
 
 uint64_t CheckpointWriter::stop(std::chrono::milliseconds timeout) {
-  Impl& impl = *impl_;
+  Impl &impl = *impl_;
   uint64_t lost = 0;
   {
     std::unique_lock lock(impl.mutex);
@@ -279,7 +292,8 @@ uint64_t CheckpointWriter::stop(std::chrono::milliseconds timeout) {
     impl.control_due.notify_all();
     if (timeout.count() > 0 && impl.fields)
       impl.room.wait_for(lock, timeout, [&] { return impl.ended || impl.failed; });
-    if (!impl.ended) lost = impl.stats.frames_in - impl.stats.frames_dropped - impl.stats.frames_stored;
+    if (!impl.ended)
+      lost = impl.stats.frames_in - impl.stats.frames_dropped - impl.stats.frames_stored;
   }
   impl.abort_waits();
   return lost;

@@ -1,4 +1,5 @@
-// The control thread: opens the stores, takes the lease, seals by time, commits in frame order, and cleans up.
+// The control thread: opens the stores, takes the lease, seals by time, commits in frame order, and
+// cleans up.
 #include <algorithm>
 #include <set>
 
@@ -25,9 +26,9 @@ void CheckpointWriter::Impl::control() {
 }
 
 Status CheckpointWriter::Impl::set_up() {
-  observe([](WriterObserver& o) { o.on_progress("connect", "opening the stores", -1); });
+  observe([](WriterObserver &o) { o.on_progress("connect", "opening the stores", -1); });
   CHECKPOINT_ASSIGN_OR_RETURN(stores, open(cancel));
-  observe([](WriterObserver& o) { o.on_progress("connect", "the stores are open", 100); });
+  observe([](WriterObserver &o) { o.on_progress("connect", "the stores are open", 100); });
   CheckpointFields wanted;
   {
     std::unique_lock lock(mutex);
@@ -35,8 +36,8 @@ Status CheckpointWriter::Impl::set_up() {
     if (!fields) return Status(Code::kCancelled, "stopped before there was anything to store");
     wanted = *fields;
   }
-  CHECKPOINT_ASSIGN_OR_RETURN(
-      job, stores->metadata->ensure_job(wanted.job_id, Uuid::random(), random_identity_key(), cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(job, stores->metadata->ensure_job(wanted.job_id, Uuid::random(),
+                                                                random_identity_key(), cancel));
   wanted.frames_prefix = frames_prefix(job);
   FrameStore::Traits traits = stores->frames->traits();
   max_puts = std::max(1u, traits.puts_in_flight);
@@ -55,23 +56,27 @@ Status CheckpointWriter::Impl::set_up() {
   }
   CHECKPOINT_RETURN_IF_ERROR(take_lease());
   CHECKPOINT_ASSIGN_OR_RETURN(row, stores->metadata->create_checkpoint(lease, id, wanted, cancel));
-  log(LogLevel::kInfo, "writer", "job " + wanted.job_id + ", stage " + wanted.stage + ": checkpoint " + id.to_string() +
-                                     ", version " + std::to_string(row.version));
+  log(LogLevel::kInfo, "writer",
+      "job " + wanted.job_id + ", stage " + wanted.stage + ": checkpoint " + id.to_string() +
+          ", version " + std::to_string(row.version));
   return Status::ok();
 }
 
-// A holder that can be seen to be alive is BUSY at once; one on another machine is given until its lease runs out.
+// A holder that can be seen to be alive is BUSY at once; one on another machine is given until its
+// lease runs out.
 Status CheckpointWriter::Impl::take_lease() {
   for (int attempt = 0;; attempt++) {
     std::chrono::milliseconds expires_in{0};
-    auto taken = stores->metadata->acquire_lease(job.key, fields->branch, fields->stage, owner, options.lease,
-                                                 &expires_in, cancel);
+    auto taken = stores->metadata->acquire_lease(job.key, fields->branch, fields->stage, owner,
+                                                 options.lease, &expires_in, cancel);
     if (taken.is_ok()) {
+      std::lock_guard lock(mutex);
       lease = std::move(taken).value();
       return Status::ok();
     }
-    if (!taken.status().is(Code::kBusy) || expires_in.count() <= 0 || attempt > 0) return taken.status();
-    observe([&](WriterObserver& o) {
+    if (!taken.status().is(Code::kBusy) || expires_in.count() <= 0 || attempt > 0)
+      return taken.status();
+    observe([&](WriterObserver &o) {
       o.on_progress("lease", taken.status().message() + "; waiting for its lease to run out", -1);
     });
     if (!cancel.sleep_for(expires_in + std::chrono::milliseconds(10))) return cancel.check();
@@ -79,10 +84,11 @@ Status CheckpointWriter::Impl::take_lease() {
 }
 
 bool CheckpointWriter::Impl::all_resolved() const {
-  return std::all_of(slots.begin(), slots.end(), [](const auto& slot) { return slot->resolved; });
+  return std::all_of(slots.begin(), slots.end(), [](const auto &slot) { return slot->resolved; });
 }
 
-// Hands out what is resolved, in frame order, together with the open pack. Call with `mutex` held and commit_room().
+// Hands out what is resolved, in frame order, together with the open pack. Call with `mutex` held
+// and commit_room().
 void CheckpointWriter::Impl::seal(bool closing) {
   size_t frames = 0;
   while (frames < slots.size() && slots[frames]->resolved) frames++;
@@ -111,12 +117,14 @@ void CheckpointWriter::Impl::seal(bool closing) {
   sealed_frames += frames;
   uint32_t last_caps = commit->slots.empty() ? 0 : commit->slots.back()->record.row.caps + 1;
   auto caps_end = std::find_if(caps.begin(), caps.end(),
-                               [&](const CapsRow& c) { return !closing && c.number >= last_caps; });
+                               [&](const CapsRow &c) { return !closing && c.number >= last_caps; });
   commit->caps.assign(std::make_move_iterator(caps.begin()), std::make_move_iterator(caps_end));
   caps.erase(caps.begin(), caps_end);
-  auto events_end = std::find_if(events.begin(), events.end(),
-                                 [&](const EventRow& e) { return !closing && e.index >= sealed_frames; });
-  commit->events.assign(std::make_move_iterator(events.begin()), std::make_move_iterator(events_end));
+  auto events_end = std::find_if(events.begin(), events.end(), [&](const EventRow &e) {
+    return !closing && e.index >= sealed_frames;
+  });
+  commit->events.assign(std::make_move_iterator(events.begin()),
+                        std::make_move_iterator(events_end));
   events.erase(events.begin(), events_end);
 
   commit->commit_no = ++sealed_commits;
@@ -169,16 +177,17 @@ Status CheckpointWriter::Impl::run() {
   return reason ? end_partial(*reason, cancel) : Status::ok();
 }
 
-// Is everything that the first commit refers to durable? Asks other writers for packs of theirs that are still open.
-Result<bool> CheckpointWriter::Impl::head_durable(std::unique_lock<std::mutex>& lock) {
+// Is everything that the first commit refers to durable? Asks other writers for packs of theirs
+// that are still open.
+Result<bool> CheckpointWriter::Impl::head_durable(std::unique_lock<std::mutex> &lock) {
   if (commits.empty() || !commits.front()->put_done) return false;
-  PendingCommit& head = *commits.front();
+  PendingCommit &head = *commits.front();
   std::set<std::shared_ptr<OpenPack>> open_packs;
-  for (const auto& slot : head.slots)
+  for (const auto &slot : head.slots)
     if (slot->payload && slot->payload->pack) open_packs.insert(slot->payload->pack);
   bool durable = true;
   std::vector<std::shared_ptr<OpenPack>> building;
-  for (const auto& pack : open_packs) {
+  for (const auto &pack : open_packs) {
     OpenPack::State state = inflight->state(*pack);
     if (state == OpenPack::State::kFailed)
       return pack->failure.with_context("a pack that another writer of this process was storing");
@@ -188,13 +197,13 @@ Result<bool> CheckpointWriter::Impl::head_durable(std::unique_lock<std::mutex>& 
   if (!building.empty()) {
     // Without our lock: the other writer may be asking us at this moment.
     lock.unlock();
-    for (const auto& pack : building) pack->request_flush();
+    for (const auto &pack : building) pack->request_flush();
     lock.lock();
   }
   return durable;
 }
 
-CommitBatch CheckpointWriter::Impl::make_batch(const PendingCommit& commit) {
+CommitBatch CheckpointWriter::Impl::make_batch(const PendingCommit &commit) {
   CommitBatch batch;
   batch.checkpoint = row.key;
   batch.commit_no = commit.commit_no;
@@ -205,7 +214,7 @@ CommitBatch CheckpointWriter::Impl::make_batch(const PendingCommit& commit) {
   std::set<std::shared_ptr<OpenPack>> ready{commit.pack};
   if (commit.plain_pack) ready.insert(commit.plain_pack);
   batch.frames.reserve(commit.slots.size());
-  for (const auto& slot : commit.slots) {
+  for (const auto &slot : commit.slots) {
     FrameRow frame = slot->record.row;
     frame.record.pack = commit.records.pack;
     frame.record.offset += commit.records.offset;
@@ -223,10 +232,11 @@ CommitBatch CheckpointWriter::Impl::make_batch(const PendingCommit& commit) {
       uint64_t end = frame.stream_time + (frame.duration == kNone ? 0 : frame.duration);
       end_time = end_time == kNone ? end : std::max(end_time, end);
     }
-    for (const DetectionRow& detection : slot->record.detections) batch.detections.push_back(detection);
+    for (const DetectionRow &detection : slot->record.detections)
+      batch.detections.push_back(detection);
     batch.frames.push_back(std::move(frame));
   }
-  for (const auto& pack : ready) {
+  for (const auto &pack : ready) {
     batch.ready_packs.push_back({pack->key, pack->size, pack->sha256});
     used.insert(pack->key);
   }
@@ -238,12 +248,13 @@ CommitBatch CheckpointWriter::Impl::make_batch(const PendingCommit& commit) {
 }
 
 // Commits the first one, which is durable, and tells about it.
-Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex>& lock, Cancellation& cancellation) {
-  PendingCommit& head = *commits.front();
+Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex> &lock,
+                                           Cancellation &cancellation) {
+  PendingCommit &head = *commits.front();
   lock.unlock();
   CommitBatch batch = make_batch(head);
   CHECKPOINT_RETURN_IF_ERROR(commit_batch(batch, cancellation));
-  for (const auto& slot : head.slots)
+  for (const auto &slot : head.slots)
     if (slot->ours) inflight->forget(slot->record.digest, *slot->payload);
   commits_done = batch.commit_no;
   frames_durable += batch.frames.size();
@@ -255,7 +266,8 @@ Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex>& lock, C
   stats.frames_stored = frames_durable;
   CommitInfo info;
   if (first_frame_at)
-    info.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - *first_frame_at);
+    info.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - *first_frame_at);
   std::unique_ptr<PendingCommit> done = std::move(commits.front());
   commits.pop_front();
   put_room.notify_all();
@@ -269,13 +281,13 @@ Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex>& lock, C
   info.bytes_new = bytes_new;
   info.bytes_reused = bytes_reused;
   info.complete = done->closing;
-  observe([&](WriterObserver& o) { o.on_commit(info); });
+  observe([&](WriterObserver &o) { o.on_commit(info); });
   done.reset();
   lock.lock();
   return Status::ok();
 }
 
-Status CheckpointWriter::Impl::commit_batch(CommitBatch& batch, Cancellation& cancellation) {
+Status CheckpointWriter::Impl::commit_batch(CommitBatch &batch, Cancellation &cancellation) {
   for (int attempt = 1;; attempt++) {
     Status status = stores->metadata->commit(lease, batch, cancellation);
     if (status.is(Code::kUnknownOutcome)) {
@@ -287,21 +299,30 @@ Status CheckpointWriter::Impl::commit_batch(CommitBatch& batch, Cancellation& ca
       std::lock_guard lock(mutex);
       stats.retries++;
     }
-    if (!cancellation.sleep_for(std::chrono::milliseconds(10 << std::min(attempt, 6)))) return cancellation.check();
+    if (!cancellation.sleep_for(std::chrono::milliseconds(10 << std::min(attempt, 6))))
+      return cancellation.check();
   }
 }
 
-// The answer to a commit was lost. Ok: it had happened. kConflict: it had not, and may be tried again.
-Status CheckpointWriter::Impl::recover_outcome(const CommitBatch& batch, Cancellation& cancellation) {
+// The answer to a commit was lost. Ok: it had happened. kConflict: it had not, and may be tried
+// again.
+Status CheckpointWriter::Impl::recover_outcome(const CommitBatch &batch,
+                                               Cancellation &cancellation) {
   // A new epoch waits the old transaction out, so what is read after it is final.
-  CHECKPOINT_ASSIGN_OR_RETURN(lease, stores->metadata->acquire_lease(job.key, row.fields.branch, row.fields.stage, owner,
-                                                                     options.lease, nullptr, cancellation));
-  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow now, stores->metadata->get_checkpoint(id, cancellation));
+  CHECKPOINT_ASSIGN_OR_RETURN(
+      Lease renewed, stores->metadata->acquire_lease(job.key, row.fields.branch, row.fields.stage,
+                                                     owner, options.lease, nullptr, cancellation));
+  {
+    std::lock_guard lock(mutex);
+    lease = std::move(renewed);
+  }
+  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow now,
+                              stores->metadata->get_checkpoint(id, cancellation));
   if (now.commit_no >= batch.commit_no) return Status::ok();
   return Status(Code::kConflict, "the commit did not happen");
 }
 
-Status CheckpointWriter::Impl::end_partial(const std::string& reason, Cancellation& cancellation) {
+Status CheckpointWriter::Impl::end_partial(const std::string &reason, Cancellation &cancellation) {
   CommitBatch batch;
   batch.checkpoint = row.key;
   batch.commit_no = commits_done + 1;
@@ -327,22 +348,25 @@ void CheckpointWriter::Impl::finish_up(Status status) {
     std::string reason = failed ? failure.message() : partial_reason.value_or("stopped");
     lock.unlock();
     if (kept.is_ok()) kept = end_partial(reason, final_cancel);
-    if (!kept.is_ok()) log(LogLevel::kInfo, "writer", "could not note why the checkpoint is partial: " + kept.to_string());
+    if (!kept.is_ok())
+      log(LogLevel::kInfo, "writer",
+          "could not note why the checkpoint is partial: " + kept.to_string());
   }
   if (have_lease) {
     Status released = stores->metadata->release_lease(lease, final_cancel);
-    if (!released.is_ok()) log(LogLevel::kInfo, "writer", "the lease will run out by itself: " + released.to_string());
+    if (!released.is_ok())
+      log(LogLevel::kInfo, "writer", "the lease will run out by itself: " + released.to_string());
   }
   std::unique_lock lock(mutex);
   // Other writers of this process may wait for packs of ours that will never be put.
   std::vector<std::shared_ptr<OpenPack>> orphans;
   if (open_pack) orphans.push_back(open_pack);
-  for (PendingCommit* commit : puts)
-    for (const auto& pack : {commit->pack, commit->plain_pack})
+  for (PendingCommit *commit : puts)
+    for (const auto &pack : {commit->pack, commit->plain_pack})
       if (pack) orphans.push_back(pack);
   puts.clear();
   lock.unlock();
-  for (const auto& pack : orphans)
+  for (const auto &pack : orphans)
     inflight->set_done(*pack, Status(Code::kCancelled, "its writer was stopped"), 0, 0, {});
   lock.lock();
   ended = true;

@@ -1,9 +1,11 @@
 // Inside of CheckpointWriter; only writer*.cpp include it.
 //
-// Threads: the streaming thread (push, finish), `workers` encoders (writer_work.cpp), a few putters (writer_put.cpp), and one control
-// thread that opens, leases, seals by time and commits in order (writer_commit.cpp). Each holds the Impl, so none outlives it.
+// Threads: the streaming thread (push, finish), `workers` encoders (writer_work.cpp), a few putters
+// (writer_put.cpp), and one control thread that opens, leases, seals by time and commits in order
+// (writer_commit.cpp). Each holds the Impl, so none outlives it.
 //
-// Lock order: observer_mutex, then mutex, then InflightPayloads' own. No store, observer or FrameInput call is made with `mutex` held.
+// Lock order: observer_mutex, then mutex, then InflightPayloads' own. No store, observer or
+// FrameInput call is made with `mutex` held.
 #pragma once
 
 #include <atomic>
@@ -46,10 +48,11 @@ struct QueuedEvent {
 };
 using QueueItem = std::variant<std::unique_ptr<Slot>, QueuedCaps, QueuedEvent>;
 
-// A sealed pack and the stretch of the checkpoint that is committed with it. Belongs to one thread at a time: whoever sealed
-// it, then its putter, then (put_done) the control thread.
+// A sealed pack and the stretch of the checkpoint that is committed with it. Belongs to one thread
+// at a time: whoever sealed it, then its putter, then (put_done) the control thread.
 struct PendingCommit {
-  // What is to be put. For pack-size=0 the payloads are objects of their own and `builder` holds the records alone.
+  // What is to be put. For pack-size=0 the payloads are objects of their own and `builder` holds
+  // the records alone.
   std::unique_ptr<PackBuilder> builder;
   std::shared_ptr<OpenPack> pack;
   struct PlainObject {
@@ -72,7 +75,7 @@ struct PendingCommit {
 };
 
 struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::Impl> {
-  Impl(StoreOpener opener, const WriterOptions& writer_options,
+  Impl(StoreOpener opener, const WriterOptions &writer_options,
        std::shared_ptr<WriterObserver> writer_observer);
 
   // --- fixed before any thread runs
@@ -83,8 +86,8 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   const LeaseOwner owner;
   const std::shared_ptr<ChunkPool> chunks;
 
-  Cancellation cancel;        // ends every wait in a store but those that clean up
-  Cancellation final_cancel;  // ends those too
+  Cancellation cancel;               // ends every wait in a store but those that clean up
+  Cancellation final_cancel;         // ends those too
   std::atomic<bool> aborted{false};  // as `cancel`, readable without a lock
 
   // --- set by the control thread before it starts workers and putters, then only read
@@ -95,16 +98,16 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   bool sha256 = false;
   std::shared_ptr<InflightPayloads> inflight;
   std::shared_ptr<void> waker;  // after inflight, which it refers to
-  Lease lease;                  // the control thread's alone after that; a renewed epoch is never needed by others
 
   mutable std::mutex mutex;
-  std::condition_variable room;     // the streaming thread: the queue, the end, an interruption
+  std::condition_variable room;      // the streaming thread: the queue, the end, an interruption
   std::condition_variable work_due;  // workers: something queued
   std::condition_variable put_due;   // putters: something sealed
   std::condition_variable put_room;  // workers: a place for a sealed pack
   std::condition_variable control_due;
 
   // --- protected by `mutex`
+  Lease lease;  // written by the control thread alone
   std::optional<CheckpointFields> fields;
   std::deque<QueueItem> queue;
   uint64_t arrivals = 0;  // frames pushed, dropped ones included
@@ -119,9 +122,10 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
 
   uint64_t next_index = 0;
   uint32_t next_caps = 0;
-  std::vector<CapsRow> caps;    // not yet part of a commit
+  std::vector<CapsRow> caps;     // not yet part of a commit
   std::vector<EventRow> events;  // likewise
-  std::deque<std::unique_ptr<Slot>> slots;  // taken by workers, not yet part of a commit, in index order
+  std::deque<std::unique_ptr<Slot>>
+      slots;  // taken by workers, not yet part of a commit, in index order
 
   std::unique_ptr<PackBuilder> builder;  // null: nothing unsealed
   std::shared_ptr<OpenPack> open_pack;   // what the payloads in it are placed in
@@ -132,8 +136,9 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
 
   uint64_t sealed_commits = 0;  // handed out so far
   uint64_t sealed_frames = 0;   // index after the last frame in them
-  std::deque<std::unique_ptr<PendingCommit>> commits;  // in order; the putters work on those in `puts`
-  std::deque<PendingCommit*> puts;                     // sealed, no putter has them yet
+  std::deque<std::unique_ptr<PendingCommit>>
+      commits;                       // in order; the putters work on those in `puts`
+  std::deque<PendingCommit *> puts;  // sealed, no putter has them yet
   unsigned puts_under_way = 0;
 
   struct KnownPack {
@@ -152,25 +157,27 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   std::mutex observer_mutex;  // one call to the observer at a time
 
   // --- writer.cpp
-  bool queue_full(const Slot& next) const;
-  void fail(const Status& status);
+  bool queue_full(const Slot &next) const;
+  void fail(const Status &status);
   void abort_waits();
   void start_thread(void (Impl::*body)());
-  void observe(const std::function<void(WriterObserver&)>& call);
-  void release_input(Slot& slot);
+  void observe(const std::function<void(WriterObserver &)> &call);
+  void release_input(Slot &slot);
+  Lease current_lease() const;
   void drop_oldest();
 
   // --- writer_work.cpp: a worker's life
   void work();
-  Slot* take();
-  Status resolve(Slot& slot, FrameDigester& digester, PayloadCodec& codec);
-  Status store_payload(Slot& slot, PayloadCodec& codec, ByteView raw, std::shared_ptr<Chunk> copied);
+  Slot *take();
+  Status resolve(Slot &slot, FrameDigester &digester, PayloadCodec &codec);
+  Status store_payload(Slot &slot, PayloadCodec &codec, ByteView raw,
+                       std::shared_ptr<Chunk> copied);
   Result<KnownPack> pin(PackKey pack);
   void open_builder();
   uint64_t unsealed_bytes() const;
   // A place for one more sealed pack. The bound is what a crash makes a resumed run send again.
   bool commit_room() const { return commits.size() <= max_puts; }
-  void resolved(Slot& slot, std::unique_lock<std::mutex>& lock);
+  void resolved(Slot &slot, std::unique_lock<std::mutex> &lock);
 
   // --- writer_commit.cpp: the control thread
   void control();
@@ -180,21 +187,22 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   void finish_up(Status status);
   void seal(bool closing);
   bool all_resolved() const;
-  Result<bool> head_durable(std::unique_lock<std::mutex>& lock);
-  Status commit_head(std::unique_lock<std::mutex>& lock, Cancellation& cancellation);
-  Status commit_batch(CommitBatch& batch, Cancellation& cancellation);
-  CommitBatch make_batch(const PendingCommit& commit);
-  Status end_partial(const std::string& reason, Cancellation& cancellation);
-  Status recover_outcome(const CommitBatch& batch, Cancellation& cancellation);
+  Result<bool> head_durable(std::unique_lock<std::mutex> &lock);
+  Status commit_head(std::unique_lock<std::mutex> &lock, Cancellation &cancellation);
+  Status commit_batch(CommitBatch &batch, Cancellation &cancellation);
+  CommitBatch make_batch(const PendingCommit &commit);
+  Status end_partial(const std::string &reason, Cancellation &cancellation);
+  Status recover_outcome(const CommitBatch &batch, Cancellation &cancellation);
 
   // --- writer_put.cpp
   void put();
-  Status put_commit(PendingCommit& commit);
-  Status put_object(const std::string& name, std::span<const ByteView> parts,
-                    const std::optional<std::array<uint8_t, 32>>& digest);
+  Status put_commit(PendingCommit &commit);
+  Status put_object(const std::string &name, std::span<const ByteView> parts,
+                    const std::optional<std::array<uint8_t, 32>> &digest);
 };
 
-// More frames than this go into a commit of their own, so that memory stays bounded when no pixel is new.
+// More frames than this go into a commit of their own, so that memory stays bounded when no pixel
+// is new.
 inline constexpr size_t kFramesPerCommit = 4096;
 // A payload this long gets a pack of its own.
 inline constexpr uint64_t kLonePayload = 8 << 20;

@@ -15,7 +15,8 @@ Result<std::array<uint8_t, 32>> sha256_of(std::span<const ByteView> parts) {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> ctx(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   std::array<uint8_t, 32> out{};
   bool good = ctx && EVP_DigestInit_ex(ctx.get(), EVP_sha256(), nullptr) == 1;
-  for (const ByteView& part : parts) good = good && EVP_DigestUpdate(ctx.get(), part.data(), part.size()) == 1;
+  for (const ByteView &part : parts)
+    good = good && EVP_DigestUpdate(ctx.get(), part.data(), part.size()) == 1;
   if (!good || EVP_DigestFinal_ex(ctx.get(), out.data(), nullptr) != 1)
     return Status(Code::kInternal, "libcrypto could not compute a SHA-256");
   return out;
@@ -28,13 +29,13 @@ void CheckpointWriter::Impl::put() {
   for (;;) {
     put_due.wait(lock, [&] { return aborted || ended || !puts.empty(); });
     if (aborted || ended) return;
-    PendingCommit* commit = puts.front();
+    PendingCommit *commit = puts.front();
     puts.pop_front();
     puts_under_way++;
     lock.unlock();
     Status status = put_commit(*commit);
     if (!status.is_ok()) {
-      for (const auto& pack : {commit->pack, commit->plain_pack})
+      for (const auto &pack : {commit->pack, commit->plain_pack})
         if (pack) inflight->set_done(*pack, status, pack->key, 0, {});
       fail(status);
     }
@@ -47,8 +48,8 @@ void CheckpointWriter::Impl::put() {
   }
 }
 
-Status CheckpointWriter::Impl::put_object(const std::string& name, std::span<const ByteView> parts,
-                                          const std::optional<std::array<uint8_t, 32>>& digest) {
+Status CheckpointWriter::Impl::put_object(const std::string &name, std::span<const ByteView> parts,
+                                          const std::optional<std::array<uint8_t, 32>> &digest) {
   for (int attempt = 1;; attempt++) {
     Status status = stores->frames->put(name, parts, digest, cancel);
     if (status.is_ok() || !status.retryable() || attempt == kAttempts) return status;
@@ -60,12 +61,14 @@ Status CheckpointWriter::Impl::put_object(const std::string& name, std::span<con
   }
 }
 
-Status CheckpointWriter::Impl::put_commit(PendingCommit& commit) {
+Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
+  const Lease writer = current_lease();
   // The intents, before the first byte.
-  auto intent = [&](OpenPack& pack) -> Status {
+  auto intent = [&](OpenPack &pack) -> Status {
     CHECKPOINT_ASSIGN_OR_RETURN(
-        PackKey key, stores->metadata->create_pack(
-                         lease, row.key, {pack.uuid, stores->frame_store, pack.object, pack.plain}, cancel));
+        PackKey key,
+        stores->metadata->create_pack(
+            writer, row.key, {pack.uuid, stores->frame_store, pack.object, pack.plain}, cancel));
     pack.key = key;  // nobody else reads it before set_done()
     return Status::ok();
   };
@@ -73,7 +76,7 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit& commit) {
   if (commit.plain_pack) {
     CHECKPOINT_RETURN_IF_ERROR(intent(*commit.plain_pack));
     uint64_t bytes = 0;
-    for (const PendingCommit::PlainObject& object : commit.plain_objects) {
+    for (const PendingCommit::PlainObject &object : commit.plain_objects) {
       ByteView part = object.chunk->view();
       std::optional<std::array<uint8_t, 32>> digest;
       if (sha256) {
@@ -92,14 +95,14 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit& commit) {
   head.id = id;
   head.fields = row.fields;
   head.version = row.version;
-  head.epoch = lease.epoch;
+  head.epoch = writer.epoch;
   head.commit_no = commit.commit_no;
   head.created_at = row.created_at;
   append_record(head, records);
-  for (const CapsRow& caps_row : commit.caps) append_record(CapsRecord{caps_row}, records);
-  for (const EventRow& event : commit.events) append_record(EventRecord{event}, records);
-  for (auto& slot : commit.slots) {
-    FrameRecord& record = slot->record;
+  for (const CapsRow &caps_row : commit.caps) append_record(CapsRecord{caps_row}, records);
+  for (const EventRow &event : commit.events) append_record(EventRecord{event}, records);
+  for (auto &slot : commit.slots) {
+    FrameRecord &record = slot->record;
     if (slot->payload) {
       record.row.payload = slot->payload->ref;
       record.payload_pack = slot->payload->pack_uuid;
@@ -109,7 +112,9 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit& commit) {
     // Only rows are needed from here on.
     record.metas.clear();
   }
-  append_record(CommitRecord{commit.commit_no, commit.first_index, commit.slots.size(), commit.closing, {}}, records);
+  append_record(
+      CommitRecord{commit.commit_no, commit.first_index, commit.slots.size(), commit.closing, {}},
+      records);
 
   SealedPack sealed_pack = std::move(*commit.builder).seal(records.take());
   std::optional<std::array<uint8_t, 32>> digest;

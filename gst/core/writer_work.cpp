@@ -1,4 +1,5 @@
-// A worker's life: take a frame, find out whether the job has its pixels already, else encode them into the open pack.
+// A worker's life: take a frame, find out whether the job has its pixels already, else encode them
+// into the open pack.
 #include <algorithm>
 #include <cstring>
 
@@ -22,7 +23,7 @@ void CheckpointWriter::Impl::work() {
   for (;;) {
     work_due.wait(lock, [&] { return aborted || ended || !queue.empty(); });
     if (aborted || ended) return;
-    Slot* slot = take();
+    Slot *slot = take();
     if (!slot) continue;
     uint64_t index = slot->record.row.index;
     lock.unlock();
@@ -38,7 +39,7 @@ void CheckpointWriter::Impl::work() {
 }
 
 // The frame may be part of a commit from here on; `slot` is gone for the caller.
-void CheckpointWriter::Impl::resolved(Slot& slot, std::unique_lock<std::mutex>& lock) {
+void CheckpointWriter::Impl::resolved(Slot &slot, std::unique_lock<std::mutex> &lock) {
   slot.resolved = true;
   bool first = !oldest_unsealed;
   if (first) oldest_unsealed = std::chrono::steady_clock::now();
@@ -49,18 +50,19 @@ void CheckpointWriter::Impl::resolved(Slot& slot, std::unique_lock<std::mutex>& 
 }
 
 // Takes what comes before the next frame too. Null when there was no frame. Call with `mutex` held.
-Slot* CheckpointWriter::Impl::take() {
+Slot *CheckpointWriter::Impl::take() {
   while (!queue.empty()) {
     QueueItem item = std::move(queue.front());
     queue.pop_front();
-    if (auto* new_caps = std::get_if<QueuedCaps>(&item)) {
+    if (auto *new_caps = std::get_if<QueuedCaps>(&item)) {
       caps.push_back(CapsRow{next_caps++, std::move(new_caps->caps)});
-    } else if (auto* event = std::get_if<QueuedEvent>(&item)) {
+    } else if (auto *event = std::get_if<QueuedEvent>(&item)) {
       uint32_t ordinal = 0;
       if (!events.empty() && events.back().index == next_index) ordinal = events.back().ordinal + 1;
-      events.push_back(EventRow{next_index, ordinal, std::move(event->type), std::move(event->body)});
+      events.push_back(
+          EventRow{next_index, ordinal, std::move(event->type), std::move(event->body)});
     } else {
-      auto& slot = std::get<std::unique_ptr<Slot>>(item);
+      auto &slot = std::get<std::unique_ptr<Slot>>(item);
       slot->record.row.index = next_index++;
       slot->record.row.caps = next_caps ? next_caps - 1 : 0;
       slots.push_back(std::move(slot));
@@ -72,7 +74,7 @@ Slot* CheckpointWriter::Impl::take() {
   return nullptr;
 }
 
-void CheckpointWriter::Impl::release_input(Slot& slot) {
+void CheckpointWriter::Impl::release_input(Slot &slot) {
   if (!slot.input) return;
   slot.input.reset();
   std::lock_guard lock(mutex);
@@ -81,9 +83,9 @@ void CheckpointWriter::Impl::release_input(Slot& slot) {
   room.notify_all();
 }
 
-Status CheckpointWriter::Impl::resolve(Slot& slot, FrameDigester& digester, PayloadCodec& codec) {
-  FrameInput& input = *slot.input;
-  FrameRecord& record = slot.record;
+Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, PayloadCodec &codec) {
+  FrameInput &input = *slot.input;
+  FrameRecord &record = slot.record;
   CHECKPOINT_RETURN_IF_ERROR(input.metas(record.metas, record.detections));
   record.row.has_metas = !record.metas.empty();
   for (size_t i = 0; i < record.detections.size(); i++) {
@@ -107,7 +109,8 @@ Status CheckpointWriter::Impl::resolve(Slot& slot, FrameDigester& digester, Payl
   record.row.payload.content = input.content();
   if (!raw) {
     copied = chunks->allocate(size);
-    if (!copied) return Status(Code::kNoSpace, "no memory for a frame of " + std::to_string(size) + " bytes");
+    if (!copied)
+      return Status(Code::kNoSpace, "no memory for a frame of " + std::to_string(size) + " bytes");
     copied->resize(size);
     CHECKPOINT_RETURN_IF_ERROR(input.copy_to(copied->span()));
     raw = copied->view();
@@ -119,12 +122,13 @@ Status CheckpointWriter::Impl::resolve(Slot& slot, FrameDigester& digester, Payl
     InflightPayloads::Claim claim = inflight->claim(record.digest);
     slot.payload = claim.payload;
     if (claim.ours) {
-      auto found = stores->metadata->find_payloads(job.key, stores->frame_store, {&record.digest, 1}, cancel);
+      auto found = stores->metadata->find_payloads(job.key, stores->frame_store,
+                                                   {&record.digest, 1}, cancel);
       if (!found.is_ok()) {
         inflight->abandon(record.digest, *claim.payload);
         return found.status();
       }
-      const std::optional<PayloadRef>& known = found->front();
+      const std::optional<PayloadRef> &known = found->front();
       auto pack = known ? pin(known->pack) : Result<KnownPack>(KnownPack{});
       if (!pack.is_ok()) {
         inflight->abandon(record.digest, *claim.payload);
@@ -136,7 +140,8 @@ Status CheckpointWriter::Impl::resolve(Slot& slot, FrameDigester& digester, Payl
       }
       inflight->place(record.digest, *claim.payload, *known, nullptr, pack->uuid);
     } else {
-      if (!inflight->wait_placed(*claim.payload, [this] { return aborted.load(); })) return cancelled();
+      if (!inflight->wait_placed(*claim.payload, [this] { return aborted.load(); }))
+        return cancelled();
       if (inflight->state(*claim.payload) == PendingPayload::State::kFailed) continue;
       if (!claim.payload->pack) {
         CHECKPOINT_ASSIGN_OR_RETURN(KnownPack pack, pin(claim.payload->ref.pack));
@@ -157,9 +162,11 @@ Result<CheckpointWriter::Impl::KnownPack> CheckpointWriter::Impl::pin(PackKey pa
     auto found = known_packs.find(pack);
     if (found != known_packs.end()) return found->second;
   }
-  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PackRow> rows, stores->metadata->get_packs({&pack, 1}, cancel));
-  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<bool> pinned,
-                              stores->metadata->pin_packs(lease, row.key, {&pack, 1}, cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PackRow> rows,
+                              stores->metadata->get_packs({&pack, 1}, cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(
+      std::vector<bool> pinned,
+      stores->metadata->pin_packs(current_lease(), row.key, {&pack, 1}, cancel));
   KnownPack known{rows.front().uuid, pinned.front()};
   std::lock_guard lock(mutex);
   known_packs[pack] = known;
@@ -193,23 +200,25 @@ void CheckpointWriter::Impl::open_builder() {
   };
 }
 
-Status CheckpointWriter::Impl::store_payload(Slot& slot, PayloadCodec& codec, ByteView raw,
+Status CheckpointWriter::Impl::store_payload(Slot &slot, PayloadCodec &codec, ByteView raw,
                                              std::shared_ptr<Chunk> copied) {
   PayloadRef ref = slot.record.row.payload;
-  const Digest& digest = slot.record.digest;
+  const Digest &digest = slot.record.digest;
   auto give_up = [&](Status status) {
     inflight->abandon(digest, *slot.payload);
     return status;
   };
   std::shared_ptr<Chunk> stored;
   if (options.codec != Codec::kNone && ref.content == Content::kRaw) {
-    std::shared_ptr<Chunk> scratch = chunks->allocate(PayloadCodec::bound(options.codec, raw.size()));
+    std::shared_ptr<Chunk> scratch =
+        chunks->allocate(PayloadCodec::bound(options.codec, raw.size()));
     if (!scratch) return give_up(Status(Code::kNoSpace, "no memory to compress a frame"));
     scratch->resize(scratch->capacity());
     auto length = codec.encode(options.codec, raw, scratch->span());
     if (!length.is_ok()) return give_up(length.status());
     if (*length < raw.size()) {
-      // A copy of what is left after compression costs little, and the pack then holds no more memory than bytes.
+      // A copy of what is left after compression costs little, and the pack then holds no more
+      // memory than bytes.
       stored = chunks->allocate(*length);
       if (!stored) return give_up(Status(Code::kNoSpace, "no memory for a compressed frame"));
       stored->resize(*length);
@@ -255,8 +264,10 @@ Status CheckpointWriter::Impl::store_payload(Slot& slot, PayloadCodec& codec, By
   bool full = lone || unsealed_bytes() >= target;
   // Marked first, so that a frame that fills a pack is committed with it.
   slot.resolved = true;
-  if (full && commit_room()) seal(false);
-  else resolved(slot, lock);
+  if (full && commit_room())
+    seal(false);
+  else
+    resolved(slot, lock);
   return Status::ok();
 }
 
