@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -27,7 +28,7 @@ inline std::string_view as_text(ByteView bytes) {
 // Appends fields to a growing buffer.
 class ByteWriter {
  public:
-  void u8(uint8_t v) { out_.push_back(static_cast<std::byte>(v)); }
+  void u8(uint8_t v) { integer(v); }
   void u16(uint16_t v) { integer(v); }
   void u32(uint32_t v) { integer(v); }
   void u64(uint64_t v) { integer(v); }
@@ -44,6 +45,7 @@ class ByteWriter {
     out_.resize(at + bytes.size());
     std::memcpy(out_.data() + at, bytes.data(), bytes.size());
   }
+  void zeros(size_t n) { out_.resize(out_.size() + n); }
   // A length as u32, then the bytes.
   void blob(ByteView bytes) {
     u32(static_cast<uint32_t>(bytes.size()));
@@ -52,6 +54,10 @@ class ByteWriter {
   void text(std::string_view s) { blob(as_bytes(s)); }
 
   size_t size() const { return out_.size(); }
+  // Room for that many bytes in all, so that what follows does not allocate.
+  void reserve(size_t size) { out_.reserve(size); }
+  // Takes back what was written after the first `size` bytes.
+  void truncate(size_t size) { out_.resize(size); }
   // Overwrites four bytes written earlier (a length that was not known yet).
   void patch_u32(size_t at, uint32_t v) {
     for (int i = 0; i < 4; i++) out_[at + i] = static_cast<std::byte>(v >> (8 * i));
@@ -62,7 +68,13 @@ class ByteWriter {
  private:
   template <typename U>
   void integer(U v) {
-    for (size_t i = 0; i < sizeof(U); i++) u8(static_cast<uint8_t>(v >> (8 * i)));
+    // All of it at once: byte by byte would check the capacity for each.
+    std::array<std::byte, sizeof(U)> le;
+    if constexpr (std::endian::native == std::endian::little)
+      std::memcpy(le.data(), &v, sizeof(U));
+    else
+      for (size_t i = 0; i < sizeof(U); i++) le[i] = static_cast<std::byte>(v >> (8 * i));
+    raw(le);
   }
   Bytes out_;
 };
@@ -109,7 +121,12 @@ class ByteReader {
   U integer() {
     ByteView b = raw(sizeof(U));
     U v = 0;
-    for (size_t i = 0; i < b.size(); i++) v = static_cast<U>(v | (static_cast<U>(b[i]) << (8 * i)));
+    if constexpr (std::endian::native == std::endian::little) {
+      if (!b.empty()) std::memcpy(&v, b.data(), sizeof(U));
+    } else {
+      for (size_t i = 0; i < b.size(); i++)
+        v = static_cast<U>(v | (static_cast<U>(b[i]) << (8 * i)));
+    }
     return v;
   }
   ByteView rest_;

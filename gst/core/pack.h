@@ -69,14 +69,19 @@ class PackBuilder {
 struct PackFooter {
   uint64_t records_offset = 0, records_length = 0;
   uint64_t index_offset = 0, index_length = 0;
+  uint64_t header_checksum = 0;  // the last eight bytes of the header that belongs to this footer
 };
 
 inline constexpr size_t kPackHeaderSize = 192;
 inline constexpr size_t kPackFooterSize = 64;
 
-// Each fails with kCorrupt, names what is wrong, and never reads past the view.
+// Each fails with kCorrupt, names what is wrong, and never reads past the view; kNewerSchema for a
+// pack of a later format. The header is the first kPackHeaderSize bytes, the footer the last
+// kPackFooterSize.
 Result<PackHeader> parse_pack_header(ByteView first_bytes);
 Result<PackFooter> parse_pack_footer(ByteView last_bytes, uint64_t object_size);
-Result<std::vector<PackPayload>> parse_pack_index(ByteView index);
+// `payloads_end`: where payloads have to end, the footer's records_offset.
+Result<std::vector<PackPayload>> parse_pack_index(ByteView index,
+                                                  uint64_t payloads_end = UINT64_MAX);
 
 }  // namespace checkpoint

@@ -15,14 +15,16 @@ struct RecordSpan {
   size_t offset = 0;
   size_t length = 0;
 };
+// A record whose body would be 4 GiB or more can't be written: then `out` is as before and the
+// length is 0.
 RecordSpan append_record(const Record &record, ByteWriter &out);
 
-// Reads the one record that `bytes` holds. kCorrupt for anything else; allocates at most in
-// proportion to bytes.size().
+// Reads the one record that `bytes` holds. kCorrupt for anything else, kNewerSchema for a record of
+// a later format; allocates at most in proportion to bytes.size().
 Result<Record> parse_record(ByteView bytes);
 
 // Calls `each` with every record of a records section and its place in it. Stops at the first that
-// fails.
+// fails. Kinds of 128 and more that this release does not know are passed over.
 Status parse_records(ByteView section, const std::function<Status(Record &&, RecordSpan)> &each);
 
 }  // namespace checkpoint
