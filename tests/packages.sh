@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 # The Debian packages that the project needs, listed once; sourced by tests/run.sh and docs/quickstart.sh.
 # shellcheck shell=bash disable=SC2034
 

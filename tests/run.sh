@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
 # Installs what the tests need, builds, runs them all and sums up; see --help.
 set -euo pipefail
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Views of bytes, and reading and writing them in the one byte order of our formats
 // (little-endian).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A way to end a wait from another thread.
 //
 // Every call that may wait takes a Cancellation&. cancel() makes the waits that hold it return

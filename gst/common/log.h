@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Where the layers below the elements say what they do. The elements route it to GStreamer's debug
 // log, the tool to stderr; nobody set means silence. A line never holds a secret.
 #pragma once

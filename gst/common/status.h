@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Status and Result: how every layer below the elements reports what went wrong.
 //
 // No exception crosses an interface of this project. A function that can fail returns a Status (or

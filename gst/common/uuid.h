@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // 128-bit identities of stores, jobs, packs and checkpoints: random, version 4, made by the client.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Memory for payloads, used again and again: a fresh megabyte costs more in page faults than in
 // copying.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A frame on its way in. The elements implement it over a GstBuffer; core never sees GStreamer.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Identity of a frame: a GMAC over its canonical payload under the job's random key. A universal
 // hash with a proven bound, so that nobody can make two frames of a film that count as one.
 #pragma once

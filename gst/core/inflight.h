@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Payloads on their way into a pack, shared by all writers of a process that write for one job into
 // one frame store: a frame that two of them see at the same moment is stored once.
 //

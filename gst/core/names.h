@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Names: which job, stage and scenario names are allowed, and what objects are called in the frame
 // store.
 #pragma once

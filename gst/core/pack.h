@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A pack: one immutable object that holds the payloads of many frames and the records of a commit.
 // docs/format.md describes it to the byte.
 //

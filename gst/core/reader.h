@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Reads a checkpoint back, ahead of the one who asks, within a bound of bytes.
 //
 // Way of a frame: page of rows -> plan of ranged gets -> workers get, verify, decode -> next() in

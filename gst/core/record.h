@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // What a checkpoint is made of, in memory and in the records of a pack. Plain values; the bytes are
 // record_codec.h's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Records as bytes; docs/format.md describes them to the byte.
 #pragma once
 

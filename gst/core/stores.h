@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // An opened pair of stores that belong together. Pairs are shared by all elements of a process.
 #pragma once
 

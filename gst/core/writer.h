@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Writes one checkpoint. docs/architecture.md draws its threads.
 //
 // Way of a frame: push() -> bounded queue -> workers: digest, already stored? else encode -> pack

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // The control thread: opens the stores, takes the lease, seals by time, commits in frame order, and
 // cleans up.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Inside of CheckpointWriter; only writer*.cpp include it.
 //
 // Threads: the streaming thread (push, finish), `workers` encoders (writer_work.cpp), a few putters

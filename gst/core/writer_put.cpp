@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A putter's life: turn a sealed stretch into bytes and put them.
 #include <openssl/evp.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A worker's life: take a frame, find out whether the job has its pixels already, else encode them
 // into the open pack.
 #include <algorithm>

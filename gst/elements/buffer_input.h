@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A GstBuffer as the frame that core stores.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Owners of GStreamer's and GLib's reference-counted things.
 #pragma once
 

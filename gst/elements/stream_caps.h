@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // The caps of a stream of frames, and what they say about the bytes of one frame.
 //
 // A raw frame is stored in its canonical layout: the planes as GstVideoInfo lays them out by

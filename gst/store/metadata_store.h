@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Where everything but the packs lives. Implemented by the backends, used by core.
 //
 // Every virtual may be called from any thread at any time after open(); calls run side by side.

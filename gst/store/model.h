@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // The rows that a metadata store keeps, as plain values. docs/architecture.md draws how they hang
 // together.
 #pragma once

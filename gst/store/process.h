@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Which process holds a lease, and whether it still lives.
 #pragma once
 

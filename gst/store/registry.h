@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Which backend serves which scheme. plugin.cpp, the tools and the tests register; core opens by
 // URI.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // URIs of stores: `file:///data/frames`, `/data/frames`, `memory://name`,
 // `sqlite:///data/checkpoints.db`, …
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A metadata store that fails, waits or counts as a test tells it to, and else forwards to the real
 // one.
 #pragma once

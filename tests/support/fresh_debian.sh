@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
 # fresh_debian.sh 12|13 COMMAND...: runs COMMAND in a copy of this tree in a bare Debian of that
 # release, as a new user would: nothing is installed but what Debian calls minimal. Needs root and
 # mmdebstrap. DEBIAN_MIRROR chooses the mirror.

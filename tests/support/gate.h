@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A gate that a test puts in a store's way: whoever comes to it waits until the test opens it.
 #pragma once
 

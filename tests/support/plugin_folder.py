@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """plugin_folder.py FOLDER PLUGINS_DIR NAME...: fills FOLDER with links to the named plugins.
 
 The tests see these and no others, so that scanning is quick and what else is installed on a machine

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Sums up a run of `meson test` from its own log:
 
     summary.py BUILD_DIR/meson-logs/testlog.json NO_SKIPS(0|1)
