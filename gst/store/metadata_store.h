@@ -98,6 +98,12 @@ class MetadataStore {
   // Where it is, for messages; no secret in it.
   virtual std::string display_uri() const = 0;
 
+  // Before open(): is there something to open? Makes nothing, so that a reader with a mistyped path
+  // leaves nothing behind.
+  virtual Result<bool> exists(Cancellation &cancel) {
+    if (Status status = cancel.check(); !status.is_ok()) return status;
+    return true;
+  }
   // Reaches the store; makes the schema when there is none, migrates an older one (N processes at
   // once: all succeed). kNewerSchema: refused with both versions named.
   virtual Status open(Cancellation &cancel) = 0;

@@ -51,6 +51,9 @@ class FaultyMetadataStore : public MetadataStore {
   }
 
   std::string display_uri() const override { return inner_->display_uri(); }
+  Result<bool> exists(Cancellation &cancel) override {
+    return through<Result<bool>>("exists", cancel, [&] { return inner_->exists(cancel); });
+  }
   Status open(Cancellation &cancel) override {
     return through<Status>("open", cancel, [&] { return inner_->open(cancel); });
   }

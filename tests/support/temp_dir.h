@@ -1,0 +1,23 @@
+// A folder that goes away with the test.
+#pragma once
+
+#include <string>
+
+namespace checkpoint {
+
+class TempDir {
+ public:
+  TempDir();
+  // Removes all that is in it, whatever its mode; does not follow links.
+  ~TempDir();
+  TempDir(const TempDir &) = delete;
+  TempDir &operator=(const TempDir &) = delete;
+
+  const std::string &path() const { return path_; }
+  std::string file(const std::string &name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace checkpoint
