@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Draws frames of a stored checkpoint side by side, with the boxes that their buffers carry:
 //
 //   contact_sheet JOB STAGE OUTPUT.png [TILES]

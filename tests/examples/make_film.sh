@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
 # make_film.sh OUT.webm [FRAMES]: a small encoded film (VP8, 480x360, 24 frames a second) of a face
 # that crosses the picture and leaves it in the end, so that a detector has something to find
 # and to lose. 120 frames unless told.

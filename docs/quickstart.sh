@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The main job once, from nothing to a picture: decode, detect, replay; see --help.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+
+usage() {
+  cat <<'TXT'
+usage: bash docs/quickstart.sh [--frames N] [VIDEO]
+
+Runs a small job in stages on VIDEO, or on a film that it draws: keeps the decoded frames, looks for
+faces from there on, replays what was found, and draws it. On a bare Debian 12 or 13 it first
+installs the packages that are missing (root or sudo) and builds.
+
+Takes the first 240 frames of VIDEO (--frames 0: all of them), shrunk to at most 640x480: raw frames
+are large. Everything it writes is under build/quickstart; run again, it makes the next versions.
+TXT
+}
+
+limit=240 video=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --frames) [[ ${2-} =~ ^[0-9]+$ ]] || { echo "--frames needs a number" >&2; exit 2; }; limit=$2; shift ;;
+    --help | -h) usage; exit 0 ;;
+    -*) echo "unknown option $1; --help lists them" >&2; exit 2 ;;
+    *) [ -z "$video" ] || { echo "one VIDEO only; --help tells more" >&2; exit 2; }; video=$1 ;;
+  esac
+  shift
+done
+if [ -n "$video" ]; then
+  [ -f "$video" ] && [ -r "$video" ] || { echo "there is no readable file $video" >&2; exit 1; }
+  video=$(realpath "$video")
+fi
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tests/packages.sh
+. tests/packages.sh
+install_packages "${packages_build[@]}" "${packages_quickstart[@]}"
+
+work=$PWD/build/quickstart
+log=$work/log
+mkdir -p "$work"
+: >"$log"
+failed() {
+  echo "$1; the whole log is $log" >&2
+  exit 1
+}
+
+echo "building in build/quickstart/meson"
+if [ ! -f "$work/meson/build.ninja" ]; then
+  meson setup "$work/meson" -Dtests=disabled -Dcairo=enabled >>"$log" 2>&1 || { tail -n 15 "$log" >&2; failed "meson setup failed"; }
+fi
+ninja -C "$work/meson" >>"$log" 2>&1 || { tail -n 30 "$log" >&2; failed "the build failed"; }
+
+# Here, and nowhere else.
+export XDG_DATA_HOME=$work/data GST_REGISTRY=$work/registry.bin
+export GST_PLUGIN_PATH=$work/meson/gst
+unset GST_CHECKPOINT_FRAME_STORE GST_CHECKPOINT_METADATA_STORE GST_CHECKPOINT_JOB_ID
+database=$XDG_DATA_HOME/gst-checkpoint/checkpoints.db
+gst-inspect-1.0 checkpointsink >/dev/null 2>>"$log" || failed "GStreamer does not find the plugin"
+
+if [ -z "$video" ]; then
+  video=$work/film.webm
+  [ -f "$video" ] || { echo "drawing a film: ${video#"$PWD"/}"; bash tests/examples/make_film.sh "$video" 2>>"$log"; }
+fi
+
+# stage NAME PIPELINE...: runs it with a line of progress now and then, and tells what it stored.
+stage() {
+  local name=$1 start=$EPOCHREALTIME
+  shift
+  printf '\n%s\n' "$name: $*"
+  if ! gst-launch-1.0 -q "$@" 2>"$work/errors"; then
+    cat "$work/errors" >>"$log"
+    grep -A3 -E '^(ERROR|WARNING)' "$work/errors" >&2 || tail -n 5 "$work/errors" >&2
+    return 1
+  fi
+  cat "$work/errors" >>"$log"
+  printf '%s took %.1f s\n' "$name" "$(awk "BEGIN{print $EPOCHREALTIME - $start}")"
+}
+report='progressreport update-freq=3'
+first=()
+[ "$limit" = 0 ] || first=(! identity eos-after=$((limit + 1)))
+
+# shellcheck disable=SC2086
+stage decode filesrc location="$video" ! decodebin ! videoconvert ! videoscale ! \
+  'video/x-raw,format=RGB,width=[16,640],height=[16,480],pixel-aspect-ratio=1/1' "${first[@]}" ! \
+  $report ! checkpointsink job-id=quickstart stage=decode ||
+  failed "$video could not be decoded: is it a video, and is there a decoder for it?"
+# shellcheck disable=SC2086
+stage detect checkpointsrc job-id=quickstart stage=decode ! facedetect display=false ! $report ! \
+  checkpointsink stage=detect || failed "the stage could not be run"
+
+printf '\nwhat is stored:\n'
+sqlite3 -header -column "$database" "
+  SELECT stage, version, state, frames, bytes_new, bytes_reused,
+    (SELECT count(*) FROM detection WHERE detection.checkpoint = checkpoint.key) AS detections
+  FROM checkpoint ORDER BY stage_index, version"
+
+printf '\nreplaying quickstart/detect\n'
+sheet=$work/faces.png
+"$work/meson/tests/examples/contact_sheet" quickstart detect "$sheet" 2>>"$log" ||
+  { tail -n 3 "$log" >&2; failed "the replay failed"; }
+
+cat <<TXT
+
+picture:  $sheet
+frames:   $XDG_DATA_HOME/gst-checkpoint/frames ($(du -sh "$XDG_DATA_HOME" | cut -f1) with the metadata)
+metadata: $database
+try next:
+  export XDG_DATA_HOME=$XDG_DATA_HOME GST_PLUGIN_PATH=$GST_PLUGIN_PATH
+  gst-launch-1.0 checkpointsrc job-id=quickstart stage=decode ! videoflip method=clockwise ! checkpointsink stage=turn
+TXT
