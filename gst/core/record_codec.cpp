@@ -230,7 +230,7 @@ void get(ByteReader &in, DetectionRow &row) {
 
 // What can be said of a payload without its pack.
 bool sane(const PayloadRef &ref, const Uuid &pack) {
-  if (ref.raw_length == 0) return ref.length == 0 && pack.is_nil();
+  if (ref.raw_length == 0) return ref == PayloadRef{} && pack.is_nil();
   return !pack.is_nil() && ref.length > 0 && ref.length <= kMaxPayloadSize &&
          ref.raw_length <= kMaxPayloadSize && ref.offset <= UINT64_MAX - ref.length &&
          (ref.codec != Codec::kNone || ref.length == ref.raw_length);
