@@ -21,14 +21,15 @@ struct Stores {
   enum class Access { kRead, kWrite };
 
   // Opens both and checks that they belong together; waits on disks and networks, so not on an
-  // application's thread. The same URIs give the same pair as long as somebody holds it. kWrite:
-  // binds a new frame store (marker object and row). kRead with nothing there at all: kNotFound.
-  // kUnavailable: the marker is absent or another's although packs are known there (an unmounted
-  // folder, a wrong bucket).
+  // application's thread. An empty URI stands for the default place. The same URIs give the same
+  // pair as long as somebody holds it. kWrite: binds a new frame store (marker object and row).
+  // kRead with nothing there at all: kNotFound. kUnavailable: the marker is absent or another's
+  // although packs are known there (an unmounted folder, a wrong bucket). kInvalidArgument: the
+  // frame store belongs to another metadata store.
   static Result<std::shared_ptr<Stores>> open(const std::string &frame_store_uri,
                                               const std::string &metadata_store_uri, Access access,
                                               Cancellation &cancel);
-  // The same for stores that were made already: for tests, which wrap them.
+  // The same for stores that were made already, but not opened: for tests, which wrap them.
   static Result<std::shared_ptr<Stores>> bind(std::shared_ptr<FrameStore> frames,
                                               std::shared_ptr<MetadataStore> metadata,
                                               Access access, Cancellation &cancel);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // What all frame stores have in common about the names of their objects, and the object that marks
 // a store as ours.
 #pragma once

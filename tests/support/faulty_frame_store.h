@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A frame store that fails, waits, counts or spoils data as a test tells it to, and else forwards
 // to the real one.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Frame stores in memory: memory://name. For tests and for pipelines that need nothing to outlive
 // the process.
 #pragma once

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "backends/memory/memory_store.h"
+#include "core/stores.h"
+#include "store/registry.h"
+#include "support/check.h"
+#include "support/faulty_frame_store.h"
+#include "support/rows_in_memory.h"
+
+using namespace checkpoint;
+
+using Access = Stores::Access;
+
+static std::shared_ptr<FrameStore> frames(const char *name) { return memory_frame_store(name); }
+
+GST_START_TEST(a_writer_binds_and_a_reader_finds) {
+  Cancellation cancel;
+  auto metadata = std::make_shared<RowsInMemory>();
+  auto written = Stores::bind(frames("a"), metadata, Access::kWrite, cancel);
+  ck_assert(written.is_ok());
+  ck_assert((*written)->frame_store != 0);
+  auto marker = *frames("a")->read_marker(cancel);
+  ck_assert(marker && marker->frame_store == (*written)->frame_store_uuid);
+  ck_assert(marker->metadata_store == metadata->id);
+  for (Access access : {Access::kRead, Access::kWrite}) {
+    auto again = Stores::bind(frames("a"), metadata, access, cancel);
+    ck_assert(again.is_ok());
+    ck_assert((*again)->frame_store == (*written)->frame_store);
+    ck_assert((*again)->frame_store_uuid == (*written)->frame_store_uuid);
+  }
+  ck_assert_int_eq(metadata->rows.size(), 1);
+}
+GST_END_TEST
+
+GST_START_TEST(reading_where_nothing_is_makes_nothing) {
+  Cancellation cancel;
+  auto metadata = std::make_shared<RowsInMemory>();
+  metadata->there = false;
+  Status s = Stores::bind(frames("b"), metadata, Access::kRead, cancel).status();
+  ck_assert(s.is(Code::kNotFound));
+  ck_assert(s.message().find("memory://b") != std::string::npos);
+  ck_assert(s.message().find("rows://here") != std::string::npos);
+  ck_assert(!metadata->opened);
+  metadata->there = true;
+  ck_assert(
+      Stores::bind(frames("b"), metadata, Access::kRead, cancel).status().is(Code::kNotFound));
+  ck_assert(!*frames("b")->read_marker(cancel));
+  ck_assert(metadata->rows.empty());
+}
+GST_END_TEST
+
+GST_START_TEST(g40_an_unmounted_store_is_unavailable) {
+  Cancellation cancel;
+  auto metadata = std::make_shared<RowsInMemory>();
+  metadata->rows.push_back({7, Uuid::random(), "memory://unmounted", true});
+  for (Access access : {Access::kRead, Access::kWrite}) {
+    Status s = Stores::bind(frames("unmounted"), metadata, access, cancel).status();
+    ck_assert(s.is(Code::kUnavailable));
+    ck_assert(s.hint().find("mounted") != std::string::npos);
+  }
+  ck_assert(!*frames("unmounted")->read_marker(cancel));
+  // Elsewhere a writer may begin anew, a reader finds nothing and says where the frames are.
+  Status s = Stores::bind(frames("elsewhere"), metadata, Access::kRead, cancel).status();
+  ck_assert(s.is(Code::kUnavailable));
+  ck_assert(s.message().find("memory://unmounted") != std::string::npos);
+  ck_assert(Stores::bind(frames("elsewhere"), metadata, Access::kWrite, cancel).is_ok());
+}
+GST_END_TEST
+
+GST_START_TEST(g40_a_foreign_store_is_not_touched) {
+  Cancellation cancel;
+  auto theirs = std::make_shared<RowsInMemory>();
+  ck_assert(Stores::bind(frames("theirs"), theirs, Access::kWrite, cancel).is_ok());
+  auto ours = std::make_shared<RowsInMemory>();
+  for (Access access : {Access::kRead, Access::kWrite}) {
+    Status s = Stores::bind(frames("theirs"), ours, access, cancel).status();
+    ck_assert(s.is(Code::kInvalidArgument));
+    ck_assert(s.message().find("memory://theirs") != std::string::npos);
+    ck_assert(s.message().find(theirs->id.to_string()) != std::string::npos);
+    ck_assert(s.message().find("rows://here") != std::string::npos);
+    ck_assert(!s.hint().empty());
+  }
+  ck_assert(ours->rows.empty());
+  ours->rows.push_back({7, Uuid::random(), "memory://theirs", true});
+  Status s = Stores::bind(frames("theirs"), ours, Access::kWrite, cancel).status();
+  ck_assert(s.is(Code::kUnavailable));
+}
+GST_END_TEST
+
+GST_START_TEST(a_bound_place_that_lost_nothing_keeps_its_identity) {
+  Cancellation cancel;
+  auto metadata = std::make_shared<RowsInMemory>();
+  metadata->rows.push_back({7, Uuid::random(), "memory://emptied", false});
+  auto stores = Stores::bind(frames("emptied"), metadata, Access::kWrite, cancel);
+  ck_assert(stores.is_ok());
+  ck_assert((*stores)->frame_store == 7);
+  ck_assert_int_eq(metadata->rows.size(), 1);
+}
+GST_END_TEST
+
+GST_START_TEST(writers_at_once_agree_on_one_marker) {
+  Cancellation cancel;
+  auto metadata = std::make_shared<RowsInMemory>();
+  std::vector<std::thread> threads;
+  std::vector<Uuid> seen(8);
+  for (size_t i = 0; i < seen.size(); i++)
+    threads.emplace_back([&, i] {
+      auto stores = Stores::bind(frames("raced"), metadata, Access::kWrite, cancel);
+      if (stores.is_ok()) seen[i] = (*stores)->frame_store_uuid;
+    });
+  for (auto &thread : threads) thread.join();
+  for (const Uuid &uuid : seen) ck_assert(uuid == seen[0] && !uuid.is_nil());
+  ck_assert_int_eq(metadata->rows.size(), 1);
+}
+GST_END_TEST
+
+GST_START_TEST(g11_a_store_that_is_down_is_unavailable) {
+  Cancellation cancel;
+  auto metadata = std::make_shared<RowsInMemory>();
+  auto faulty = std::make_shared<FaultyFrameStore>(frames("down"));
+  faulty->set_down(true);
+  ck_assert(Stores::bind(faulty, metadata, Access::kWrite, cancel).status().is(Code::kUnavailable));
+  ck_assert(metadata->rows.empty());
+  faulty->set_down(false);
+  faulty->after("write_marker", [](const FrameStoreCall &, Cancellation &) {
+    return Status(Code::kTimeout, "answer lost");
+  });
+  ck_assert(Stores::bind(faulty, metadata, Access::kWrite, cancel).status().is(Code::kTimeout));
+  // The marker is there, its row is not; the next one makes it.
+  auto reader = Stores::bind(faulty, metadata, Access::kRead, cancel);
+  ck_assert(reader.is_ok() && (*reader)->frame_store == 0);
+  auto writer = Stores::bind(faulty, metadata, Access::kWrite, cancel);
+  ck_assert(writer.is_ok() && (*writer)->frame_store != 0);
+  ck_assert((*writer)->frame_store_uuid == (*reader)->frame_store_uuid);
+}
+GST_END_TEST
+
+GST_START_TEST(one_pair_per_place_while_somebody_holds_it) {
+  static auto metadata = std::make_shared<RowsInMemory>();
+  StoreRegistry &registry = StoreRegistry::instance();
+  register_memory(registry);
+  registry.add_metadata_store("rows",
+                              [](const StoreUri &) -> Result<std::shared_ptr<MetadataStore>> {
+                                return std::shared_ptr<MetadataStore>(metadata);
+                              });
+  Cancellation cancel;
+  g_setenv("GST_CHECKPOINT_FRAME_STORE", "memory://shared", TRUE);
+  auto a = *Stores::open("memory://shared", "rows://here", Access::kWrite, cancel);
+  auto b = *Stores::open("", "rows://here", Access::kRead, cancel);
+  ck_assert(a == b);
+  auto other = *Stores::open("memory://other", "rows://here", Access::kWrite, cancel);
+  ck_assert(a != other);
+  std::weak_ptr<Stores> gone = a;
+  a.reset();
+  b.reset();
+  ck_assert(gone.expired());
+  cancel.cancel();
+  ck_assert(Stores::open("memory://shared", "rows://here", Access::kRead, cancel)
+                .status()
+                .is(Code::kCancelled));
+}
+GST_END_TEST
+
+static Suite *stores_suite() {
+  Suite *suite = suite_create("stores");
+  TCase *tc = tcase_create("stores");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, a_writer_binds_and_a_reader_finds);
+  tcase_add_test(tc, reading_where_nothing_is_makes_nothing);
+  tcase_add_test(tc, g40_an_unmounted_store_is_unavailable);
+  tcase_add_test(tc, g40_a_foreign_store_is_not_touched);
+  tcase_add_test(tc, a_bound_place_that_lost_nothing_keeps_its_identity);
+  tcase_add_test(tc, writers_at_once_agree_on_one_marker);
+  tcase_add_test(tc, g11_a_store_that_is_down_is_unavailable);
+  tcase_add_test(tc, one_pair_per_place_while_somebody_holds_it);
+  return suite;
+}
+GST_CHECK_MAIN(stores);
