@@ -4,6 +4,9 @@
 #include <mutex>
 
 #include "backends/memory/memory_store.h"
+#ifdef HAVE_SQLITE
+#include "backends/sqlite/sqlite_store.h"
+#endif
 #include "store/registry.h"
 
 namespace checkpoint {
@@ -13,6 +16,9 @@ void register_backends() {
   std::call_once(once, [] {
     StoreRegistry &registry = StoreRegistry::instance();
     register_memory(registry);
+#ifdef HAVE_SQLITE
+    register_sqlite(registry);
+#endif
   });
 }
 

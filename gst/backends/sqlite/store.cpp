@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <map>
+
+#include "backends/sqlite/schema.h"
+#include "backends/sqlite/sqlite_store.h"
+#include "backends/sqlite/store_impl.h"
+
+namespace checkpoint::sqlite {
+
+namespace {
+
+constexpr size_t kReaders = 4;
+
+// The databases in memory, which live as long as the process. Never destroyed, so that a thread
+// that still runs at exit finds them.
+Pools memory_pools(const Location &location) {
+  static auto *mutex = new std::mutex;
+  static auto *pools = new std::map<std::string, std::shared_ptr<Pool>>;
+  std::lock_guard lock(*mutex);
+  std::shared_ptr<Pool> &pool = (*pools)[location.path];
+  if (!pool) pool = std::make_shared<Pool>(location, Connection::Use::kWrite, 1);
+  return {pool, pool};
+}
+
+}  // namespace
+
+SqliteStore::SqliteStore(const Location &location) : location_(location) {}
+
+std::string SqliteStore::display_uri() const {
+  return location_.memory ? location_.display() : "sqlite://" + location_.path;
+}
+
+Status SqliteStore::open(Cancellation &cancel) {
+  if (pools().is_ok()) return Status::ok();
+  Pools made;
+  if (location_.memory) {
+    made = memory_pools(location_);
+  } else {
+    CHECKPOINT_RETURN_IF_ERROR(prepare_folder(location_));
+    made.writer = std::make_shared<Pool>(location_, Connection::Use::kWrite, 1);
+    made.readers = std::make_shared<Pool>(location_, Connection::Use::kRead, kReaders);
+  }
+  {
+    Session session(*made.writer, cancel);
+    CHECKPOINT_RETURN_IF_ERROR(session.status());
+    const Journal journal = location_.memory ? Journal::kAuto : choose_journal(location_);
+    CHECKPOINT_RETURN_IF_ERROR(prepare_database(session.connection(), journal, cancel));
+  }
+  std::lock_guard lock(mutex_);
+  if (!pools_.writer) pools_ = made;
+  return Status::ok();
+}
+
+Result<Pools> SqliteStore::pools() {
+  std::lock_guard lock(mutex_);
+  if (!pools_.writer)
+    return Status(Code::kUnavailable, "the database " + location_.display() + " is not open");
+  return pools_;
+}
+
+Result<Uuid> SqliteStore::uuid(Cancellation &cancel) {
+  return read(cancel, [&](Connection &db) -> Result<Uuid> {
+    Query query = db.query("SELECT uuid FROM store");
+    Uuid uuid = query.next() ? query.uuid(0) : Uuid{};
+    CHECKPOINT_RETURN_IF_ERROR(query.status());
+    return uuid;
+  });
+}
+
+// --- frame stores
+
+namespace {
+
+#define FRAME_STORE_COLUMNS                                                              \
+  "key, uuid, uri, EXISTS (SELECT 1 FROM pack WHERE pack.frame_store = frame_store.key " \
+  "AND pack.state = 'ready')"
+
+FrameStoreRow read_frame_store(Query &query) {
+  FrameStoreRow row;
+  row.key = query.i64(0);
+  row.uuid = query.uuid(1);
+  row.uri = query.text(2);
+  row.has_packs = query.i64(3) != 0;
+  return row;
+}
+
+Result<std::optional<FrameStoreRow>> find_frame_store(Connection &db, const Uuid &uuid) {
+  std::optional<FrameStoreRow> row;
+  Query query = db.query("SELECT " FRAME_STORE_COLUMNS " FROM frame_store WHERE uuid = ?1");
+  if (query.bind(uuid).next()) row = read_frame_store(query);
+  CHECKPOINT_RETURN_IF_ERROR(query.status());
+  return row;
+}
+
+}  // namespace
+
+Result<std::vector<FrameStoreRow>> SqliteStore::frame_stores(Cancellation &cancel) {
+  return read(cancel, [&](Connection &db) -> Result<std::vector<FrameStoreRow>> {
+    std::vector<FrameStoreRow> rows;
+    Query query = db.query("SELECT " FRAME_STORE_COLUMNS " FROM frame_store ORDER BY key");
+    while (query.next()) rows.push_back(read_frame_store(query));
+    CHECKPOINT_RETURN_IF_ERROR(query.status());
+    return rows;
+  });
+}
+
+Result<FrameStoreRow> SqliteStore::ensure_frame_store(const Uuid &uuid, const std::string &uri,
+                                                      Cancellation &cancel) {
+  // Mostly it is there already, and then no lock is needed.
+  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameStoreRow> known, read(cancel, [&](Connection &db) {
+                                return find_frame_store(db, uuid);
+                              }));
+  if (known && known->uri == uri) return *known;
+  return write(cancel, [&](Connection &db) -> Result<FrameStoreRow> {
+    CHECKPOINT_RETURN_IF_ERROR(db.query("INSERT INTO frame_store (uuid, uri) VALUES (?1, ?2) "
+                                        "ON CONFLICT (uuid) DO UPDATE SET uri = excluded.uri")
+                                   .bind(uuid, uri)
+                                   .run());
+    CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameStoreRow> row, find_frame_store(db, uuid));
+    if (!row) return Status(Code::kInternal, "a frame store's row is gone");
+    return *row;
+  });
+}
+
+// --- jobs
+
+namespace {
+
+Result<std::optional<JobRow>> find_job_row(Connection &db, const std::string &job_id) {
+  std::optional<JobRow> row;
+  Query query = db.query("SELECT key, uuid, job_id, identity_key FROM job WHERE job_id = ?1");
+  if (query.bind(job_id).next()) {
+    row.emplace();
+    row->key = query.i64(0);
+    row->uuid = query.uuid(1);
+    row->job_id = query.text(2);
+    row->identity_key = query.array<std::tuple_size_v<IdentityKey>>(3);
+  }
+  CHECKPOINT_RETURN_IF_ERROR(query.status());
+  return row;
+}
+
+}  // namespace
+
+Result<JobRow> SqliteStore::ensure_job(const std::string &job_id, const Uuid &uuid,
+                                       const IdentityKey &key, Cancellation &cancel) {
+  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<JobRow> known, find_job(job_id, cancel));
+  if (known) return *known;
+  return write(cancel, [&](Connection &db) -> Result<JobRow> {
+    CHECKPOINT_RETURN_IF_ERROR(db.query("INSERT INTO job (uuid, job_id, identity_key) "
+                                        "VALUES (?1, ?2, ?3) ON CONFLICT (job_id) DO NOTHING")
+                                   .bind(uuid, job_id, key)
+                                   .run());
+    CHECKPOINT_ASSIGN_OR_RETURN(std::optional<JobRow> row, find_job_row(db, job_id));
+    if (!row) return Status(Code::kInternal, "a job's row is gone");
+    return *row;
+  });
+}
+
+Result<std::optional<JobRow>> SqliteStore::find_job(const std::string &job_id,
+                                                    Cancellation &cancel) {
+  return read(cancel, [&](Connection &db) { return find_job_row(db, job_id); });
+}
+
+Result<std::vector<std::string>> SqliteStore::list_jobs(const std::string &after, unsigned limit,
+                                                        Cancellation &cancel) {
+  return read(cancel, [&](Connection &db) -> Result<std::vector<std::string>> {
+    std::vector<std::string> ids;
+    Query query = db.query("SELECT job_id FROM job WHERE job_id > ?1 ORDER BY job_id LIMIT ?2");
+    query.bind(after, limit);
+    while (query.next()) ids.push_back(query.text(0));
+    CHECKPOINT_RETURN_IF_ERROR(query.status());
+    return ids;
+  });
+}
+
+}  // namespace checkpoint::sqlite
+
+namespace checkpoint {
+
+Result<std::shared_ptr<MetadataStore>> make_sqlite_store(const StoreUri &uri) {
+  CHECKPOINT_ASSIGN_OR_RETURN(sqlite::Location location, sqlite::parse_location(uri));
+  return std::shared_ptr<MetadataStore>(std::make_shared<sqlite::SqliteStore>(location));
+}
+
+}  // namespace checkpoint

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
+#include "backends/sqlite/commit.h"
+#include "backends/sqlite/rows.h"
+#include "backends/sqlite/store_impl.h"
+
+namespace checkpoint::sqlite {
+
+namespace {
+
+Result<CheckpointRow> checkpoint_with_id(Connection &db, const Uuid &id, bool *found) {
+  CheckpointRow row;
+  Query query = db.query("SELECT " CHECKPOINT_ROW_COLUMNS
+                         " FROM checkpoint AS c CROSS JOIN job ON job.key = c.job "
+                         "WHERE c.id = ?1");
+  *found = query.bind(id).next();
+  if (*found) row = read_checkpoint(query);
+  CHECKPOINT_RETURN_IF_ERROR(query.status());
+  return row;
+}
+
+// The version that is next for this stage; taken, so that it is never given again.
+Result<int64_t> take_version(Connection &db, const Lease &lease) {
+  Query query = db.query(
+      "UPDATE stage_lease SET next_version = next_version + 1 WHERE job = ?1 AND is_scenario = ?2 "
+      "AND scenario_label = ?3 AND stage = ?4 RETURNING next_version - 1");
+  query.bind(lease.job, lease.branch.is_scenario, lease.branch.label, lease.stage);
+  int64_t version = 0;
+  while (query.next()) version = query.i64(0);
+  CHECKPOINT_RETURN_IF_ERROR(query.status());
+  return version;
+}
+
+}  // namespace
+
+Result<CheckpointRow> SqliteStore::create_checkpoint(const Lease &lease, const Uuid &id,
+                                                     const CheckpointFields &fields,
+                                                     Cancellation &cancel) {
+  if (fields.stage != lease.stage || !(fields.branch == lease.branch))
+    return Status(Code::kInvalidArgument, "the checkpoint is not of the stage that is leased");
+  return write(cancel, [&](Connection &db) -> Result<CheckpointRow> {
+    CHECKPOINT_RETURN_IF_ERROR(check_lease(db, lease));
+    bool found = false;
+    CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow known, checkpoint_with_id(db, id, &found));
+    if (found) return known;
+    CHECKPOINT_ASSIGN_OR_RETURN(int64_t version, take_version(db, lease));
+    std::optional<std::string> filtered;
+    if (fields.filtered_frame_sequences)
+      filtered = numbers_to_json(*fields.filtered_frame_sequences);
+    CHECKPOINT_RETURN_IF_ERROR(
+        db.query("INSERT INTO checkpoint (id, job, is_scenario, scenario_label, stage, "
+                 "stage_index, version, parent, frames_prefix, stage_output_key, stats, "
+                 "config_snapshot, config_overrides, config_declared, video_path, profile_name, "
+                 "filtered_frame_sequences) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+                 "?12, ?13, ?14, ?15, ?16, ?17)")
+            .bind(id, lease.job, lease.branch.is_scenario, lease.branch.label, lease.stage,
+                  fields.stage_index, version, fields.parent, fields.frames_prefix,
+                  fields.stage_output_key, fields.stats, fields.config_snapshot,
+                  fields.config_overrides, fields.config_declared, fields.video_path,
+                  fields.profile_name, filtered)
+            .run());
+    CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow row, checkpoint_with_id(db, id, &found));
+    if (!found) return Status(Code::kInternal, "a checkpoint's row is gone");
+    if (row.fields.job_id != fields.job_id)
+      return Status(Code::kInvalidArgument, "the checkpoint is not of the job that is leased");
+    return row;
+  });
+}
+
+Result<PackKey> SqliteStore::create_pack(const Lease &lease, CheckpointKey checkpoint,
+                                         const NewPack &pack, Cancellation &cancel) {
+  return write(cancel, [&](Connection &db) -> Result<PackKey> {
+    CHECKPOINT_RETURN_IF_ERROR(check_lease(db, lease));
+    CHECKPOINT_ASSIGN_OR_RETURN(WritableCheckpoint target,
+                                writable_checkpoint(db, lease, checkpoint));
+    static_cast<void>(target);
+    {
+      Query query = db.query("SELECT key, uuid FROM pack WHERE frame_store = ?1 AND object = ?2");
+      const bool taken = query.bind(pack.frame_store, pack.object).next();
+      const PackKey key = taken ? query.i64(0) : 0;
+      // The same pack again: the first answer was lost.
+      const bool same = taken && query.uuid(1) == pack.uuid;
+      CHECKPOINT_RETURN_IF_ERROR(query.status());
+      if (same) return key;
+      if (taken)
+        return Status(Code::kAlreadyExists, "the object " + pack.object + " is another pack's");
+    }
+    CHECKPOINT_RETURN_IF_ERROR(
+        db.query("INSERT INTO pack (uuid, frame_store, object, plain, checkpoint) "
+                 "VALUES (?1, ?2, ?3, ?4, ?5)")
+            .bind(pack.uuid, pack.frame_store, pack.object, pack.plain, checkpoint)
+            .run());
+    return PackKey{db.last_key()};
+  });
+}
+
+Result<std::vector<std::optional<PayloadRef>>> SqliteStore::find_payloads(
+    JobKey job, FrameStoreKey frame_store, std::span<const Digest> digests, Cancellation &cancel) {
+  return read(cancel, [&](Connection &db) -> Result<std::vector<std::optional<PayloadRef>>> {
+    std::vector<std::optional<PayloadRef>> found(digests.size());
+    // One read transaction takes the locks once for all of them.
+    Transaction transaction(db);
+    if (digests.size() > 1) CHECKPOINT_RETURN_IF_ERROR(transaction.begin_read());
+    Query query = db.query(
+        "SELECT digest.pack, offset, length, raw_length, checksum, codec, content FROM digest "
+        "CROSS JOIN pack ON pack.key = digest.pack AND pack.state = 'ready' "
+        "WHERE job = ?1 AND digest.frame_store = ?2 AND identity = ?3");
+    for (size_t i = 0; i < digests.size(); i++) {
+      if (query.bind(job, frame_store, digests[i]).next()) {
+        PayloadRef &ref = found[i].emplace();
+        ref.pack = query.i64(0);
+        ref.offset = query.u64(1);
+        ref.length = query.u64(2);
+        ref.raw_length = query.u64(3);
+        ref.checksum = query.u64(4);
+        ref.codec = static_cast<Codec>(query.i64(5));
+        ref.content = static_cast<Content>(query.i64(6));
+      }
+      CHECKPOINT_RETURN_IF_ERROR(query.run());
+    }
+    return found;
+  });
+}
+
+Result<std::vector<bool>> SqliteStore::pin_packs(const Lease &lease, CheckpointKey checkpoint,
+                                                 std::span<const PackKey> packs,
+                                                 Cancellation &cancel) {
+  return write(cancel, [&](Connection &db) -> Result<std::vector<bool>> {
+    CHECKPOINT_RETURN_IF_ERROR(check_lease(db, lease));
+    CHECKPOINT_ASSIGN_OR_RETURN(WritableCheckpoint target,
+                                writable_checkpoint(db, lease, checkpoint));
+    static_cast<void>(target);
+    std::vector<bool> pinned;
+    for (PackKey key : packs) {
+      CHECKPOINT_ASSIGN_OR_RETURN(std::optional<PackState> state, pack_state(db, key));
+      const bool good = state == PackState::kUploading || state == PackState::kReady;
+      if (good) CHECKPOINT_RETURN_IF_ERROR(reference_pack(db, checkpoint, key));
+      pinned.push_back(good);
+    }
+    return pinned;
+  });
+}
+
+Status SqliteStore::commit(const Lease &lease, const CommitBatch &batch, Cancellation &cancel) {
+  return write(cancel, [&](Connection &db) -> Status {
+    CHECKPOINT_RETURN_IF_ERROR(check_lease(db, lease));
+    return write_commit(db, lease, batch);
+  });
+}
+
+}  // namespace checkpoint::sqlite
