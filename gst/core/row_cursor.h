@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Walks over a checkpoint's frame and event rows, a page at a time.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "core/reader.h"
+#include "store/metadata_store.h"
+
+namespace checkpoint {
+
+// One thread at a time.
+class RowCursor {
+ public:
+  RowCursor(std::shared_ptr<MetadataStore> store, const CheckpointRow &checkpoint,
+            const ReplayRange &range, unsigned page);
+
+  // Is the range used up? (Its trailing events may still be there.)
+  bool at_end() const { return left_ == 0; }
+  bool has_front() const { return !rows_.empty(); }
+  const FrameRow &front() const { return rows_.front(); }
+  FrameRow take();
+  // The index of the next frame; behind the last one, where its trailing events are.
+  uint64_t next_index() const { return next_; }
+
+  // Reads the next page unless a row is there already, or the range is used up. kExpired: the
+  // checkpoint was deleted meanwhile; kCorrupt: rows that should be there are not.
+  Status fill(Cancellation &cancel);
+  // The events that belong before frame `index` and were not taken yet.
+  Result<std::vector<EventRow>> take_events(uint64_t index, Cancellation &cancel);
+
+  // Rows read so far.
+  uint64_t rows_read() const { return rows_read_; }
+
+ private:
+  const std::shared_ptr<MetadataStore> store_;
+  const CheckpointKey checkpoint_;
+  const Uuid id_;
+  const bool reverse_;
+  const unsigned page_;
+
+  std::deque<FrameRow> rows_;
+  uint64_t next_ = 0;  // index of the next row to take
+  uint64_t left_ = 0;  // rows not taken yet
+
+  std::deque<EventRow> events_;
+  uint64_t event_index_ = 0;  // where the next page of events begins
+  uint32_t event_ordinal_ = 0;
+  uint64_t event_end_ = 0;
+  unsigned event_limit_;
+  bool events_done_ = true;
+
+  uint64_t rows_read_ = 0;
+};
+
+// kExpired when the checkpoint with this id was deleted, else `status`.
+Status deleted_or(MetadataStore &store, const Uuid &checkpoint, const Status &status,
+                  Cancellation &cancel);
+
+}  // namespace checkpoint
