@@ -56,7 +56,7 @@ install_packages "${packages[@]}"
 
 # Ends the run before there is a result of a test.
 give_up() {
-  echo "$1" >&2
+  echo "$1"
   echo "0 passed, 1 failed"
   exit 1
 }
@@ -75,7 +75,10 @@ else
   meson configure "$build" "-Dwerror=$werror" >"$log" 2>&1 || { cat "$log"; give_up "meson configure failed"; }
 fi
 echo "building in $build"
-ninja -C "$build" >"$log" 2>&1 || { grep -vE '^(\[|ninja: Entering)' "$log" | tail -n 60; give_up "the build failed"; }
+ninja -C "$build" >"$log" 2>&1 || {
+  if grep -q '^FAILED' "$log"; then sed -n '/^FAILED/,$p' "$log" | head -n 60; else tail -n 20 "$log"; fi
+  give_up "the build failed"
+}
 
 selection=()
 [ $lint = 1 ] || selection+=(--no-suite lint)
