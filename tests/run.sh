@@ -63,8 +63,9 @@ give_up() {
 
 build=build/tests
 setup=(-Dtests=enabled "-Dwerror=$werror")
+patience=1
 if [ $sanitize = 1 ]; then
-  build=build/sanitize
+  build=build/sanitize patience=4
   setup+=(--native-file tests/presets/asan-ubsan.ini)
 fi
 mkdir -p "$build"
@@ -92,6 +93,7 @@ echo "running the tests"
 results=$build/meson-logs/testlog.json
 rm -f "$results"
 # Its exit code is not asked for: what it logged is summed up.
-meson test -C "$build" --no-rebuild --num-processes 2 "${selection[@]}" >"$log" 2>&1 </dev/null || true
+CK_TIMEOUT_MULTIPLIER=$patience meson test -C "$build" --no-rebuild --num-processes 2 \
+  --timeout-multiplier "$patience" "${selection[@]}" >"$log" 2>&1 </dev/null || true
 [ -f "$results" ] || { tail -n 20 "$log"; give_up "meson test ran nothing"; }
 python3 tests/support/summary.py "$results" $no_skips
