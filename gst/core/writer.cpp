@@ -1,54 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/writer.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 #include <thread>
 
 #include "common/log.h"
 #include "core/names.h"
 #include "core/writer_impl.h"
+#include "store/process.h"
 
 namespace checkpoint {
 
 namespace {
-
-std::string first_line(const char *path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-// Field 22 of /proc/self/stat; the name in field 2 may hold spaces and parentheses.
-uint64_t own_start_time() {
-  std::string stat = first_line("/proc/self/stat");
-  size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return 0;
-  std::istringstream rest(stat.substr(name_end + 1));
-  std::string field;
-  for (int i = 3; i <= 22; i++) rest >> field;
-  return strtoull(field.c_str(), nullptr, 10);
-}
-
 constexpr size_t kIdleChunkBytes = 64 << 20;
-
-}  // namespace
-
-LeaseOwner this_process() {
-  LeaseOwner owner;
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
-  owner.host = host;
-  owner.boot = first_line("/proc/sys/kernel/random/boot_id");
-  owner.pid = getpid();
-  owner.start_time = own_start_time();
-  owner.instance = Uuid::random();
-  return owner;
 }
 
 CheckpointWriter::Impl::Impl(StoreOpener opener, const WriterOptions &writer_options,
@@ -281,13 +245,13 @@ void CheckpointWriter::resume() {
   impl_->interrupted = false;
 }
 
-uint64_t CheckpointWriter::stop(std::chrono::milliseconds timeout) {
+uint64_t CheckpointWriter::stop(std::chrono::milliseconds timeout, const std::string &reason) {
   Impl &impl = *impl_;
   uint64_t lost = 0;
   {
     std::unique_lock lock(impl.mutex);
     if (impl.ended) return 0;
-    if (!impl.draining) impl.partial_reason = "stopped before the end of the stream";
+    if (!impl.draining) impl.partial_reason = reason;
     impl.draining = true;
     impl.work_due.notify_all();
     impl.control_due.notify_all();

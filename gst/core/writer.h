@@ -81,7 +81,8 @@ class CheckpointWriter {
   CheckpointWriter(const CheckpointWriter &) = delete;
   CheckpointWriter &operator=(const CheckpointWriter &) = delete;
 
-  // What the checkpoint is; before the first push. Makes no row yet.
+  // What the checkpoint is; before the first push, but events and caps may come before. A stage_index
+  // of -1 becomes the parent's + 1, or 0. Makes no row yet.
   Status begin(const CheckpointFields &fields);
 
   // --- the streaming thread's calls
@@ -105,7 +106,8 @@ class CheckpointWriter {
   void resume();
   // Makes durable what is queued within `timeout`, then ends; frames that did not make it are
   // returned.
-  uint64_t stop(std::chrono::milliseconds timeout);
+  uint64_t stop(std::chrono::milliseconds timeout,
+                const std::string &reason = "stopped before the end of the stream");
   // Commits what was pushed so far, soon; the CommitInfo that covers it comes later.
   void flush();
   WriterStats stats() const;

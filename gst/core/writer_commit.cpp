@@ -37,6 +37,11 @@ Status CheckpointWriter::Impl::set_up() {
     if (!fields) return Status(Code::kCancelled, "stopped before there was anything to store");
     wanted = *fields;
   }
+  CheckpointRow parent;
+  if (wanted.parent) {
+    CHECKPOINT_ASSIGN_OR_RETURN(parent, stores->metadata->get_checkpoint(*wanted.parent, cancel));
+  }
+  if (wanted.stage_index < 0) wanted.stage_index = wanted.parent ? parent.fields.stage_index + 1 : 0;
   CHECKPOINT_ASSIGN_OR_RETURN(job, stores->metadata->ensure_job(wanted.job_id, Uuid::random(),
                                                                 random_identity_key(), cancel));
   wanted.frames_prefix = frames_prefix(job);

@@ -208,7 +208,4 @@ inline constexpr size_t kFramesPerCommit = 4096;
 // A payload this long gets a pack of its own.
 inline constexpr uint64_t kLonePayload = 8 << 20;
 
-// Who we are, for leases.
-LeaseOwner this_process();
-
 }  // namespace checkpoint
