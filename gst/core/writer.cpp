@@ -13,7 +13,10 @@ namespace checkpoint {
 
 namespace {
 constexpr size_t kIdleChunkBytes = 64 << 20;
-}
+// For noting why a checkpoint is partial and giving the lease back, after all else was cancelled.
+constexpr std::chrono::milliseconds kCleanUpTime{250};
+constexpr std::chrono::milliseconds kThreadPatience{2000};
+}  // namespace
 
 CheckpointWriter::Impl::Impl(StoreOpener opener, const WriterOptions &writer_options,
                              std::shared_ptr<WriterObserver> writer_observer)
@@ -33,19 +36,12 @@ CheckpointWriter::CheckpointWriter(StoreOpener open, const WriterOptions &option
 CheckpointWriter::~CheckpointWriter() {
   stop(std::chrono::milliseconds(0));
   Impl &impl = *impl_;
+  impl.final_cancel.cancel();
   std::unique_lock lock(impl.mutex);
-  auto gone = [&] { return impl.threads == 0; };
-  // The clean-up (marking the row, giving the lease back) is let finish; a store that does not
-  // answer is not waited for.
-  if (!impl.room.wait_for(lock, std::chrono::seconds(2), gone)) {
-    lock.unlock();
-    impl.final_cancel.cancel();
-    lock.lock();
-    // A thread that sits in a system call on a dead disk keeps the Impl and ends when the kernel
-    // lets it.
-    if (!impl.room.wait_for(lock, std::chrono::seconds(2), gone))
-      log(LogLevel::kWarning, "writer", "a store does not answer; its thread is left behind");
-  }
+  // A thread that sits in a system call on a dead disk keeps the Impl and ends when the kernel lets
+  // it.
+  if (!impl.room.wait_for(lock, kThreadPatience, [&] { return impl.threads == 0; }))
+    log(LogLevel::kWarning, "writer", "a store does not answer; its thread is left behind");
 }
 
 void CheckpointWriter::Impl::start_thread(void (Impl::*body)()) {
@@ -66,16 +62,18 @@ void CheckpointWriter::Impl::observe(const std::function<void(WriterObserver &)>
 void CheckpointWriter::Impl::abort_waits() {
   aborted = true;
   cancel.cancel();
+  std::shared_ptr<InflightPayloads> shared;
   {
     // With the mutex, so that nobody is between looking at `aborted` and waiting.
     std::lock_guard lock(mutex);
+    shared = inflight;
     room.notify_all();
     work_due.notify_all();
     put_due.notify_all();
     put_room.notify_all();
     control_due.notify_all();
   }
-  if (inflight) inflight->wake();
+  if (shared) shared->wake();
 }
 
 void CheckpointWriter::Impl::fail(const Status &status) {
@@ -96,13 +94,14 @@ Lease CheckpointWriter::Impl::current_lease() const {
   return lease;
 }
 
-Status CheckpointWriter::begin(const CheckpointFields &fields) {
+Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hint) {
   CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", fields.job_id));
   CHECKPOINT_RETURN_IF_ERROR(check_name("stage", fields.stage));
   if (!fields.branch.label.empty())
     CHECKPOINT_RETURN_IF_ERROR(check_name("scenario", fields.branch.label));
   std::lock_guard lock(impl_->mutex);
   impl_->fields = fields;
+  impl_->parent_is_hint = parent_is_hint;
   impl_->control_due.notify_all();
   return Status::ok();
 }
@@ -255,12 +254,15 @@ uint64_t CheckpointWriter::stop(std::chrono::milliseconds timeout, const std::st
     impl.draining = true;
     impl.work_due.notify_all();
     impl.control_due.notify_all();
-    if (timeout.count() > 0 && impl.fields)
-      impl.room.wait_for(lock, timeout, [&] { return impl.ended || impl.failed; });
-    if (!impl.ended)
+    auto over = [&] { return impl.ended || impl.failed; };
+    if (timeout > kCleanUpTime && impl.fields)
+      impl.room.wait_for(lock, timeout - kCleanUpTime, over);
+    if (!impl.ended && impl.fields)
       lost = impl.stats.frames_in - impl.stats.frames_dropped - impl.stats.frames_stored;
   }
   impl.abort_waits();
+  std::unique_lock lock(impl.mutex);
+  impl.room.wait_for(lock, kCleanUpTime, [&] { return impl.ended; });
   return lost;
 }
 

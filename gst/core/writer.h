@@ -76,14 +76,15 @@ class CheckpointWriter {
   // writer's threads.
   CheckpointWriter(StoreOpener open, const WriterOptions &options,
                    std::shared_ptr<WriterObserver> observer);
-  // stop(0), then waits for the threads, whose waits are all cancelled.
+  // stop(0), then waits for the threads, whose waits are all cancelled; 2 s at most.
   ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter &) = delete;
   CheckpointWriter &operator=(const CheckpointWriter &) = delete;
 
-  // What the checkpoint is; before the first push, but events and caps may come before. A stage_index
-  // of -1 becomes the parent's + 1, or 0. Makes no row yet.
-  Status begin(const CheckpointFields &fields);
+  // What the checkpoint is; before the first push, but events and caps may come before. A
+  // stage_index of -1 becomes the parent's + 1, or 0. Makes no row yet. A parent that these stores
+  // don't know is an error, or, as a hint, left out with a warning.
+  Status begin(const CheckpointFields &fields, bool parent_is_hint);
 
   // --- the streaming thread's calls
   // The caps of the frames that follow.

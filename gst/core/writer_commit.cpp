@@ -31,17 +31,15 @@ Status CheckpointWriter::Impl::set_up() {
   CHECKPOINT_ASSIGN_OR_RETURN(stores, open(cancel));
   observe([](WriterObserver &o) { o.on_progress("connect", "the stores are open", 100); });
   CheckpointFields wanted;
+  bool hint = false;
   {
     std::unique_lock lock(mutex);
     control_due.wait(lock, [&] { return aborted || draining || fields; });
     if (!fields) return Status(Code::kCancelled, "stopped before there was anything to store");
     wanted = *fields;
+    hint = parent_is_hint;
   }
-  CheckpointRow parent;
-  if (wanted.parent) {
-    CHECKPOINT_ASSIGN_OR_RETURN(parent, stores->metadata->get_checkpoint(*wanted.parent, cancel));
-  }
-  if (wanted.stage_index < 0) wanted.stage_index = wanted.parent ? parent.fields.stage_index + 1 : 0;
+  CHECKPOINT_RETURN_IF_ERROR(find_parent(wanted, hint));
   CHECKPOINT_ASSIGN_OR_RETURN(job, stores->metadata->ensure_job(wanted.job_id, Uuid::random(),
                                                                 random_identity_key(), cancel));
   wanted.frames_prefix = frames_prefix(job);
@@ -65,6 +63,27 @@ Status CheckpointWriter::Impl::set_up() {
   log(LogLevel::kInfo, "writer",
       "job " + wanted.job_id + ", stage " + wanted.stage + ": checkpoint " + id.to_string() +
           ", version " + std::to_string(row.version));
+  return Status::ok();
+}
+
+Status CheckpointWriter::Impl::find_parent(CheckpointFields &wanted, bool hint) {
+  if (wanted.parent) {
+    auto parent = stores->metadata->get_checkpoint(*wanted.parent, cancel);
+    if (parent.is_ok()) {
+      if (wanted.stage_index < 0) wanted.stage_index = parent->fields.stage_index + 1;
+    } else if (parent.status().is(Code::kNotFound) && hint) {
+      observe([&](WriterObserver &o) {
+        o.on_warning(
+            Status(Code::kNotFound, "the checkpoint that this stage was run from, " +
+                                        wanted.parent->to_string() +
+                                        ", is in other stores; it is not recorded as the parent"));
+      });
+      wanted.parent.reset();
+    } else {
+      return parent.status().with_context("parent-id");
+    }
+  }
+  if (wanted.stage_index < 0) wanted.stage_index = 0;
   return Status::ok();
 }
 

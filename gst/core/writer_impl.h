@@ -110,6 +110,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   // --- protected by `mutex`
   Lease lease;  // written by the control thread alone
   std::optional<CheckpointFields> fields;
+  bool parent_is_hint = false;
   std::deque<QueueItem> queue;
   uint64_t arrivals = 0;  // frames pushed, dropped ones included
   bool interrupted = false;
@@ -183,6 +184,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   // --- writer_commit.cpp: the control thread
   void control();
   Status set_up();
+  Status find_parent(CheckpointFields &wanted, bool hint);
   Status take_lease();
   Status run();
   void finish_up(Status status);
