@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elements/recorder.h"
+
+#include "common/uuid.h"
+#include "core/names.h"
+#include "elements/buffer_input.h"
+#include "elements/error_table.h"
+#include "elements/event_codec.h"
+#include "elements/identity_meta.h"
+#include "elements/meta_codec.h"
+#include "store/registry.h"
+#include "store/uri.h"
+
+namespace checkpoint {
+
+// The writer's news, told on its threads, as messages of the element.
+class Recorder::Observer : public WriterObserver {
+ public:
+  Observer(GstElement *element, bool post_messages)
+      : element_(element), post_messages_(post_messages) {}
+
+  // After it the element may go.
+  void detach() {
+    std::lock_guard lock(mutex_);
+    element_ = nullptr;
+  }
+  // The one ERROR; false when there was one already.
+  bool report(const Status &status) {
+    if (reported_.exchange(true)) return false;
+    with_element([&](GstElement *element) { post_error(element, status); });
+    return true;
+  }
+  bool reported() const { return reported_; }
+  void warn(const Status &status) {
+    with_element([&](GstElement *element) { post_warning(element, status); });
+  }
+  void progress(GstProgressType type, const char *code, const std::string &text) {
+    if (!post_messages_) return;
+    with_element([&](GstElement *element) {
+      gst_element_post_message(
+          element, gst_message_new_progress(GST_OBJECT(element), type, code, text.c_str()));
+    });
+  }
+
+  void on_commit(const CommitInfo &info) override {
+    if (!post_messages_) return;
+    for (const char *name : {"gst-checkpoint-commit", "gst-checkpoint-complete"}) {
+      if (!info.complete && g_str_equal(name, "gst-checkpoint-complete")) break;
+      GstStructure *body = gst_structure_new(
+          name, "checkpoint-id", G_TYPE_STRING, info.checkpoint.to_string().c_str(), "job-id",
+          G_TYPE_STRING, info.job_id.c_str(), "stage", G_TYPE_STRING, info.stage.c_str(), "version",
+          G_TYPE_UINT, info.version, "commit-no", G_TYPE_UINT64, info.commit_no, "frames",
+          G_TYPE_UINT64, info.frames, "bytes-new", G_TYPE_UINT64, info.bytes_new, "bytes-reused",
+          G_TYPE_UINT64, info.bytes_reused, "elapsed", G_TYPE_UINT64,
+          static_cast<guint64>(info.elapsed.count()) * GST_MSECOND, nullptr);
+      with_element([&](GstElement *element) {
+        gst_element_post_message(
+            element, gst_message_new_element(GST_OBJECT(element), gst_structure_copy(body)));
+      });
+      gst_structure_free(body);
+    }
+  }
+  void on_warning(const Status &status) override { warn(status); }
+  void on_progress(const std::string &what, const std::string &text, int percent) override {
+    progress(percent >= 100 ? GST_PROGRESS_TYPE_COMPLETE : GST_PROGRESS_TYPE_START, what.c_str(),
+             text);
+  }
+  void on_error(const Status &status) override { report(status); }
+
+ private:
+  void with_element(const std::function<void(GstElement *)> &call) {
+    std::lock_guard lock(mutex_);
+    if (element_) call(element_);
+  }
+
+  std::mutex mutex_;     // held while posting, so that detach() waits for it
+  GstElement *element_;  // protected by mutex_
+  const bool post_messages_;
+  std::atomic<bool> reported_{false};
+};
+
+Recorder::Recorder(GstElement *element) : element_(element) {}
+
+Recorder::~Recorder() { stop(); }
+
+std::shared_ptr<CheckpointWriter> Recorder::writer() const {
+  std::lock_guard lock(mutex_);
+  return writer_;
+}
+
+void Recorder::open_writer() {
+  std::string frames =
+      settings_.frame_store.empty() ? default_frame_store_uri() : settings_.frame_store;
+  std::string metadata =
+      settings_.metadata_store.empty() ? default_metadata_store_uri() : settings_.metadata_store;
+  auto opener = [frames, metadata](Cancellation &cancel) {
+    return Stores::open(frames, metadata, Stores::Access::kWrite, cancel);
+  };
+  std::lock_guard lock(mutex_);
+  writer_ = std::make_shared<CheckpointWriter>(opener, settings_.writer, observer_);
+}
+
+bool Recorder::start(const RecorderSettings &settings) {
+  settings_ = settings;
+  begun_ = false;
+  caps_.reset();
+  segment_.reset();
+  tags_.reset();
+  lineage_.reset();
+  if (observer_) observer_->detach();
+  observer_ = std::make_shared<Observer>(element_, settings.post_messages);
+  metas_ = std::make_shared<MetaWatch>();
+  {
+    std::lock_guard lock(mutex_);
+    stream_error_.clear();
+    before_ = {};
+  }
+  auto check = [&]() -> Status {
+    if (settings_.stage.empty())
+      return Status(Code::kInvalidArgument, "no stage is set",
+                    "name the stage boundary: stage=decode");
+    CHECKPOINT_RETURN_IF_ERROR(check_name("stage", settings_.stage));
+    if (!settings_.job_id.empty())
+      CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", settings_.job_id));
+    if (!settings_.parent_id.empty() && !Uuid::parse(settings_.parent_id))
+      return Status(Code::kInvalidArgument, "parent-id is no checkpoint id",
+                    "it looks like 1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b");
+    if (!codec_available(settings_.writer.codec))
+      return Status(Code::kUnsupported,
+                    std::string("this build has no codec ") + codec_name(settings_.writer.codec));
+    // Makes and throws away: a URI that can't work is said now and here.
+    const StoreRegistry &stores = StoreRegistry::instance();
+    if (!settings_.frame_store.empty())
+      CHECKPOINT_RETURN_IF_ERROR(stores.make_frame_store(settings_.frame_store).status());
+    if (!settings_.metadata_store.empty())
+      CHECKPOINT_RETURN_IF_ERROR(stores.make_metadata_store(settings_.metadata_store).status());
+    return Status::ok();
+  };
+  Status status = check();
+  if (!status.is_ok()) {
+    report(status);
+    return false;
+  }
+  return true;
+}
+
+void Recorder::run() {
+  // The pipeline's bus, not the one a bin gives its children: an error of any element counts.
+  GstObject *top = GST_OBJECT(gst_object_ref(element_));
+  while (GstObject *parent = gst_object_get_parent(top)) {
+    gst_object_unref(top);
+    top = parent;
+  }
+  GstBus *bus = gst_element_get_bus(GST_ELEMENT(top));
+  gst_object_unref(top);
+  {
+    std::lock_guard lock(mutex_);
+    if (bus && !bus_) {
+      bus_ = bus;
+      gst_bus_enable_sync_message_emission(bus);
+      bus_handler_ = g_signal_connect(bus, "sync-message::error", G_CALLBACK(on_bus_error), this);
+    } else if (bus) {
+      gst_object_unref(bus);
+    }
+  }
+  if (!writer()) open_writer();
+}
+
+// On the thread that posts the error, before the EOS that follows it.
+void Recorder::on_bus_error(GstBus *, GstMessage *message, gpointer self) {
+  auto *recorder = static_cast<Recorder *>(self);
+  if (GST_MESSAGE_SRC(message) == GST_OBJECT(recorder->element_)) return;
+  GError *error = nullptr;
+  gst_message_parse_error(message, &error, nullptr);
+  std::string text =
+      GST_MESSAGE_SRC(message) ? std::string(GST_MESSAGE_SRC_NAME(message)) + ": " : "";
+  text += error ? error->message : "error";
+  g_clear_error(&error);
+  std::lock_guard lock(recorder->mutex_);
+  if (recorder->stream_error_.empty()) recorder->stream_error_ = "an element failed: " + text;
+}
+
+void Recorder::stop() {
+  GstBus *bus = nullptr;
+  gulong handler = 0;
+  std::shared_ptr<CheckpointWriter> last;
+  std::string reason;
+  {
+    std::lock_guard lock(mutex_);
+    std::swap(bus, bus_);
+    std::swap(handler, bus_handler_);
+    last = std::move(writer_);
+    writer_.reset();
+    reason = stream_error_.empty() ? "stopped before the end of the stream" : stream_error_;
+  }
+  if (bus) {
+    g_signal_handler_disconnect(bus, handler);
+    gst_bus_disable_sync_message_emission(bus);
+    gst_object_unref(bus);
+  }
+  if (!last) return;
+  uint64_t lost = last->stop(std::chrono::milliseconds(settings_.stop_timeout_ms), reason);
+  if (lost && !observer_->reported()) {
+    observer_->warn(
+        Status(Code::kTimeout,
+               std::to_string(lost) +
+                   " frames were not stored when the element was stopped before the end of "
+                   "the stream",
+               "send EOS and wait for it (gst-launch-1.0 -e), or raise stop-timeout"));
+  }
+  {
+    std::lock_guard lock(mutex_);
+    before_ = last->stats();
+  }
+  last.reset();
+  observer_->detach();
+  begun_ = false;
+}
+
+void Recorder::report(const Status &status) {
+  observer_->report(status);
+  if (auto current = writer()) current->stop(std::chrono::milliseconds(0), status.message());
+}
+
+bool Recorder::set_caps(GstCaps *caps) {
+  auto parsed = StreamCaps::from_caps(caps);
+  if (!parsed.is_ok()) {
+    report(parsed.status());
+    return false;
+  }
+  caps_ = std::move(parsed).value();
+  if (auto current = writer()) {
+    Status status = current->set_caps(caps_->text());
+    if (!status.is_ok()) return false;
+  }
+  return true;
+}
+
+bool Recorder::event(GstEvent *event) {
+  if (auto found = parse_lineage_event(event)) {
+    lineage_ = std::move(*found);
+    return true;
+  }
+  if (is_checkpoint_event(event)) return true;
+  auto encoded = encode_event(event);
+  if (!encoded.is_ok()) {
+    observer_->warn(encoded.status());
+    return true;
+  }
+  if (!*encoded) return true;  // not part of what a stage hands on
+  if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT) segment_.reset(gst_event_ref(event));
+  if (GST_EVENT_TYPE(event) == GST_EVENT_TAG) tags_.reset(gst_event_ref(event));
+  if (auto current = writer())
+    return current->push_event((*encoded)->type, (*encoded)->body).is_ok();
+  return true;
+}
+
+std::string Recorder::upstream_uri() const {
+  std::string uri;
+  GstPad *pad = gst_element_get_static_pad(element_, "sink");
+  if (!pad) return uri;
+  GstQuery *query = gst_query_new_uri();
+  if (gst_pad_peer_query(pad, query)) {
+    gchar *found = nullptr;
+    gst_query_parse_uri(query, &found);
+    if (found) uri = found;
+    g_free(found);
+  }
+  gst_query_unref(query);
+  gst_object_unref(pad);
+  return uri;
+}
+
+namespace {
+
+// A path for what lies in a file; anything else without what may be secret in it.
+std::string readable_path(const std::string &uri) {
+  if (uri.rfind("file://", 0) == 0) {
+    if (GCharPtr path{g_filename_from_uri(uri.c_str(), nullptr, nullptr)}) return path.get();
+  }
+  return mask_uri(uri);
+}
+
+std::string job_from_context(GstElement *element) {
+  std::string job;
+  GstContext *context = gst_element_get_context(element, "gst.checkpoint.job");
+  if (!context) return job;
+  const gchar *found = gst_structure_get_string(gst_context_get_structure(context), "job-id");
+  if (found) job = found;
+  gst_context_unref(context);
+  return job;
+}
+
+}  // namespace
+
+// At the first data: now lineage and caps are known.
+bool Recorder::begin() {
+  if (begun_) return true;
+  if (observer_->reported()) return false;
+  CheckpointFields fields;
+  fields.stage = settings_.stage;
+  fields.stage_index = settings_.stage_index;
+  fields.profile_name = settings_.profile_name;
+  fields.job_id = settings_.job_id;
+  if (fields.job_id.empty() && lineage_) fields.job_id = lineage_->job_id;
+  if (fields.job_id.empty()) fields.job_id = job_from_context(element_);
+  if (fields.job_id.empty()) {
+    const char *from_environment = g_getenv("GST_CHECKPOINT_JOB_ID");
+    if (from_environment) fields.job_id = from_environment;
+  }
+  if (fields.job_id.empty()) {
+    report(Status(Code::kInvalidArgument,
+                  "no job-id is set, and no checkpointsrc before this element tells one",
+                  "name the video that is worked on: job-id=street"));
+    return false;
+  }
+  bool parent_is_hint = settings_.parent_id.empty();
+  if (!parent_is_hint) {
+    fields.parent = Uuid::parse(settings_.parent_id);
+  } else if (lineage_ && lineage_->job_id == fields.job_id) {
+    fields.parent = lineage_->checkpoint;
+    if (fields.stage_index < 0) fields.stage_index = lineage_->stage_index + 1;
+  }
+  fields.video_path = settings_.video_path;
+  if (fields.video_path.empty() && lineage_) fields.video_path = lineage_->video_path;
+  if (fields.video_path.empty()) fields.video_path = upstream_uri();
+  fields.video_path = readable_path(fields.video_path);
+
+  auto current = writer();
+  if (!current) {
+    // Data after EOS: the next version, which begins with what still holds.
+    open_writer();
+    current = writer();
+    if (caps_) (void)current->set_caps(caps_->text());
+    for (GstEvent *sticky : {segment_.get(), tags_.get()}) {
+      if (!sticky) continue;
+      auto encoded = encode_event(sticky);
+      if (encoded.is_ok() && *encoded)
+        (void)current->push_event((*encoded)->type, (*encoded)->body);
+    }
+  }
+  Status status = current->begin(fields, parent_is_hint);
+  if (!status.is_ok()) {
+    report(status);
+    return false;
+  }
+  begun_ = true;
+  job_id_ = fields.job_id;
+  return true;
+}
+
+GstFlowReturn Recorder::frame(GstBuffer *buffer, const GstSegment &segment,
+                              const WaitFunction &wait) {
+  if (!caps_) {
+    report(Status(Code::kInvalidArgument, "a buffer came before its caps",
+                  "put a parser or decoder before this element"));
+    return GST_FLOW_NOT_NEGOTIATED;
+  }
+  if (!begin()) return GST_FLOW_ERROR;
+  auto input = make_buffer_input(buffer, caps_, metas_);
+  if (!input.is_ok()) {
+    report(input.status());
+    return GST_FLOW_ERROR;
+  }
+  std::optional<uint64_t> sequence;
+  // The numbers of another job say nothing here.
+  if (auto identity = frame_identity(buffer); identity && identity->job_id == job_id_)
+    sequence = identity->sequence;
+  FrameTiming timing = frame_timing(buffer, segment);
+  auto current = writer();
+  if (!current) return GST_FLOW_FLUSHING;
+  for (;;) {
+    Status status = current->push(*input, timing, sequence);
+    if (status.is_ok()) return GST_FLOW_OK;
+    if (observer_->reported()) return GST_FLOW_ERROR;
+    if (!status.is(Code::kCancelled)) {
+      report(status);
+      return GST_FLOW_ERROR;
+    }
+    GstFlowReturn flow = wait();
+    if (flow != GST_FLOW_OK) return flow;
+  }
+}
+
+GstFlowReturn Recorder::gap() { return begin() ? GST_FLOW_OK : GST_FLOW_ERROR; }
+
+GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {
+  if (observer_->reported()) return GST_FLOW_ERROR;
+  std::optional<std::string> reason;
+  {
+    std::lock_guard lock(mutex_);
+    if (!stream_error_.empty()) reason = stream_error_;
+  }
+  // After a failure before the first data there is nothing to keep.
+  if (!begun_ && reason) return GST_FLOW_OK;
+  if (!begun_ && !writer()) return GST_FLOW_OK;  // a second EOS, with nothing between
+  if (!begin()) return GST_FLOW_ERROR;
+  auto current = writer();
+  if (!current) return GST_FLOW_FLUSHING;
+  observer_->progress(GST_PROGRESS_TYPE_START, "drain", "making the rest durable");
+  for (;;) {
+    Status status = current->finish(reason, std::chrono::milliseconds(settings_.commit_timeout_ms));
+    if (status.is_ok()) break;
+    if (observer_->reported()) return GST_FLOW_ERROR;
+    if (!status.is(Code::kCancelled)) {
+      report(status);
+      return GST_FLOW_ERROR;
+    }
+    GstFlowReturn flow = wait();
+    if (flow != GST_FLOW_OK) {
+      observer_->progress(GST_PROGRESS_TYPE_CANCELED, "drain", "stopped");
+      return flow;
+    }
+  }
+  observer_->progress(GST_PROGRESS_TYPE_COMPLETE, "drain", "all is durable");
+  if (reason)
+    observer_->warn(Status(Code::kInternal, "the checkpoint stays partial: " + *reason,
+                           "it is loaded with allow-partial=true"));
+  begun_ = false;
+  WriterStats done = current->stats();
+  std::lock_guard lock(mutex_);
+  before_ = done;
+  writer_.reset();
+  return GST_FLOW_OK;
+}
+
+void Recorder::interrupt() {
+  if (auto current = writer()) current->interrupt();
+}
+
+void Recorder::resume() {
+  if (auto current = writer()) current->resume();
+}
+
+WriterStats Recorder::stats() const {
+  auto current = writer();
+  if (current) return current->stats();
+  std::lock_guard lock(mutex_);
+  return before_;
+}
+
+}  // namespace checkpoint

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What checkpointsink and checkpointtap share: the way from an element's data and events to the
+// writer, and the writer's news to the element's bus.
+//
+// The element calls from its streaming thread unless a method says otherwise, one call at a time.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "core/writer.h"
+#include "elements/gst_handles.h"
+#include "elements/lineage.h"
+#include "elements/stream_caps.h"
+
+namespace checkpoint {
+
+class MetaWatch;
+
+// As the properties of that name; docs/elements/checkpointsink.md.
+struct RecorderSettings {
+  std::string job_id, stage, parent_id, frame_store, metadata_store, video_path, profile_name;
+  int stage_index = -1;
+  WriterOptions writer;
+  unsigned commit_timeout_ms = 120000;
+  unsigned stop_timeout_ms = 1000;
+  bool post_messages = true;
+};
+
+class Recorder {
+ public:
+  // Returns GST_FLOW_OK to try again, or what the element has to return instead. For a wait that
+  // was interrupted.
+  using WaitFunction = std::function<GstFlowReturn()>;
+
+  // Lives no longer than `element`.
+  explicit Recorder(GstElement *element);
+  ~Recorder();
+
+  // Checks the settings; touches no disk or network. False: an error was posted. The application's
+  // thread.
+  bool start(const RecorderSettings &settings);
+  // Begins to connect and to watch the pipeline for errors, until stop(). The application's thread.
+  void run();
+  // PAUSED to READY: makes durable what the stop timeout allows. The application's thread.
+  void stop();
+
+  // The caps of the frames that follow. False: an error was posted.
+  bool set_caps(GstCaps *caps);
+  // A serialized event before the next frame. Borrowed. False: an error was posted.
+  bool event(GstEvent *event);
+  GstFlowReturn frame(GstBuffer *buffer, const GstSegment &segment, const WaitFunction &wait);
+  // A GAP: there is data, without a frame.
+  GstFlowReturn gap();
+  // Ends the checkpoint, completely where the stream was clean. GST_FLOW_OK: all is durable.
+  GstFlowReturn end_of_stream(const WaitFunction &wait);
+
+  // Any thread: ends the waits of the streaming thread until resume().
+  void interrupt();
+  void resume();
+  // Any thread.
+  WriterStats stats() const;
+
+ private:
+  class Observer;
+
+  std::shared_ptr<CheckpointWriter> writer() const;
+  void open_writer();
+  bool begin();
+  std::string upstream_uri() const;
+  void report(const Status &status);
+  static void on_bus_error(GstBus *bus, GstMessage *message, gpointer self);
+
+  GstElement *const element_;
+  RecorderSettings settings_;
+  std::shared_ptr<Observer> observer_;
+
+  // The streaming thread's.
+  std::shared_ptr<const StreamCaps> caps_;
+  EventPtr segment_, tags_;  // the last ones, for the next version
+  std::optional<Lineage> lineage_;
+  std::shared_ptr<MetaWatch> metas_;
+  bool begun_ = false;
+  std::string job_id_;  // once begun
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<CheckpointWriter> writer_;  // protected by mutex_
+  std::string stream_error_;  // protected by mutex_: the first error of another element
+  GstBus *bus_ = nullptr;     // protected by mutex_
+  gulong bus_handler_ = 0;    // protected by mutex_
+  WriterStats before_;        // protected by mutex_: of earlier versions
+};
+
+}  // namespace checkpoint
