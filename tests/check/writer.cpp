@@ -1,0 +1,593 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The writer over real stores in memory, wrapped where something has to go wrong.
+#include "core/writer.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "backends/backends.h"
+#include "core/codec.h"
+#include "core/names.h"
+#include "core/record_codec.h"
+#include "store/registry.h"
+#include "support/check.h"
+#include "support/fake_frame.h"
+#include "support/faulty_frame_store.h"
+#include "support/faulty_metadata_store.h"
+#include "support/gate.h"
+
+using namespace checkpoint;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kPatience{30000};
+
+class News : public WriterObserver {
+ public:
+  void on_commit(const CommitInfo &info) override {
+    std::lock_guard lock(mutex_);
+    commits.push_back(info);
+    changed_.notify_all();
+  }
+  void on_warning(const Status &status) override {
+    std::lock_guard lock(mutex_);
+    warnings.push_back(status);
+  }
+  void on_progress(const std::string &, const std::string &, int) override {}
+  void on_error(const Status &status) override {
+    std::lock_guard lock(mutex_);
+    errors.push_back(status);
+    changed_.notify_all();
+  }
+  void wait_for_commits(size_t n) {
+    std::unique_lock lock(mutex_);
+    ck_assert(changed_.wait_for(lock, kPatience, [&] { return commits.size() >= n; }));
+  }
+  void wait_for_error() {
+    std::unique_lock lock(mutex_);
+    ck_assert(changed_.wait_for(lock, kPatience, [&] { return !errors.empty(); }));
+  }
+  std::vector<CommitInfo> commits;
+  std::vector<Status> warnings, errors;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+// A pair of stores of its own for each test.
+struct Place {
+  Place() {
+    register_backends();
+    std::string name = "memory://writer-" + Uuid::random().to_string();
+    Cancellation cancel;
+    frames = std::make_shared<FaultyFrameStore>(*StoreRegistry::instance().make_frame_store(name));
+    metadata =
+        std::make_shared<FaultyMetadataStore>(*StoreRegistry::instance().make_metadata_store(name));
+    auto bound = Stores::bind(frames, metadata, Stores::Access::kWrite, cancel);
+    ck_assert_msg(bound.is_ok(), "%s", bound.status().to_string().c_str());
+    stores = *bound;
+  }
+  CheckpointWriter::StoreOpener opener() {
+    return [s = stores](Cancellation &) { return Result<std::shared_ptr<Stores>>(s); };
+  }
+  std::vector<CheckpointRow> list(bool partial) {
+    Cancellation cancel;
+    CheckpointQuery query;
+    query.include_partial = partial;
+    auto rows = stores->metadata->list_checkpoints(query, cancel);
+    ck_assert(rows.is_ok());
+    return *rows;
+  }
+  std::vector<FrameRow> rows(const CheckpointRow &checkpoint) {
+    Cancellation cancel;
+    FramePage page;
+    page.checkpoint = checkpoint.key;
+    page.limit = 100000;
+    auto found = stores->metadata->read_frames(page, cancel);
+    ck_assert(found.is_ok());
+    return *found;
+  }
+  // The decoded payload, straight from the store.
+  std::string payload(const PayloadRef &ref) {
+    Cancellation cancel;
+    auto packs = stores->metadata->get_packs({&ref.pack, 1}, cancel);
+    ck_assert(packs.is_ok());
+    const PackRow &pack = packs->front();
+    ck_assert(pack.state == PackState::kReady);
+    std::string object = pack.plain ? plain_object_name(pack.object, ref) : pack.object;
+    Bytes stored(ref.length), raw(ref.raw_length);
+    Status got = stores->frames->get(object, pack.plain ? 0 : ref.offset, stored, cancel);
+    ck_assert_msg(got.is_ok(), "%s", got.to_string().c_str());
+    ck_assert(checksum_of(stored) == ref.checksum);
+    if (ref.codec == Codec::kNone) return std::string(as_text(stored));
+    PayloadCodec codec;
+    ck_assert(codec.decode(ref.codec, stored, raw).is_ok());
+    return std::string(as_text(raw));
+  }
+  void check_frames(const CheckpointRow &checkpoint, size_t count) {
+    auto found = rows(checkpoint);
+    ck_assert_int_eq(found.size(), count);
+    for (size_t i = 0; i < count; i++) {
+      ck_assert(found[i].index == i && found[i].sequence == i);
+      ck_assert(found[i].pts == i * 1000);
+      ck_assert(payload(found[i].payload) == frame_bytes(i));
+    }
+  }
+
+  std::shared_ptr<FaultyFrameStore> frames;
+  std::shared_ptr<FaultyMetadataStore> metadata;
+  std::shared_ptr<Stores> stores;
+};
+
+WriterOptions small_packs() {
+  WriterOptions options;
+  options.pack_size = 10000;  // three frames and their header
+  options.commit_interval = std::chrono::hours(1);
+  return options;
+}
+
+CheckpointFields fields(const std::string &stage) {
+  CheckpointFields f;
+  f.job_id = "street";
+  f.stage = stage;
+  return f;
+}
+
+Status push(CheckpointWriter &writer, uint64_t n, bool mapped = true,
+            std::atomic<int> *alive = nullptr) {
+  std::unique_ptr<FrameInput> frame = std::make_unique<FakeFrame>(frame_bytes(n), mapped, alive);
+  FrameTiming timing;
+  timing.pts = timing.stream_time = n * 1000;
+  timing.duration = 1000;
+  return writer.push(frame, timing, {});
+}
+
+// A whole checkpoint of `count` frames.
+void save(Place &place, const std::string &stage, size_t count, WriterOptions options, News &news,
+          WriterStats *stats = nullptr, bool mapped = true) {
+  auto observer = std::shared_ptr<News>(std::shared_ptr<void>(), &news);
+  CheckpointWriter writer(place.opener(), options, observer);
+  ck_assert(writer.set_caps("video/x-raw").is_ok());
+  ck_assert(writer.begin(fields(stage), false).is_ok());
+  for (size_t i = 0; i < count; i++) ck_assert(push(writer, i, mapped).is_ok());
+  Status end = writer.finish({}, kPatience);
+  ck_assert_msg(end.is_ok(), "%s", end.to_string().c_str());
+  if (stats) *stats = writer.stats();
+}
+
+}  // namespace
+
+GST_START_TEST(frames_come_to_lie_in_packs) {
+  for (Codec codec : {Codec::kNone, Codec::kLz4, Codec::kZstd}) {
+    if (!codec_available(codec)) continue;
+    for (bool mapped : {true, false}) {
+      Place place;
+      News news;
+      WriterOptions options = small_packs();
+      options.codec = codec;
+      WriterStats stats;
+      save(place, "decode", 20, options, news, &stats, mapped);
+      auto all = place.list(false);
+      ck_assert_int_eq(all.size(), 1);
+      ck_assert(all[0].state == CheckpointState::kComplete);
+      ck_assert_int_eq(all[0].frames, 20);
+      ck_assert(all[0].first_time == 0 && all[0].end_time == 20000);
+      place.check_frames(all[0], 20);
+      ck_assert(news.errors.empty() && news.commits.back().complete);
+      ck_assert_int_eq(news.commits.back().frames, 20);
+      ck_assert(stats.bytes_new == all[0].bytes_new && stats.frames_reused == 0);
+      ck_assert(codec == Codec::kNone ? stats.bytes_new == 20 * frame_bytes(0).size()
+                                      : stats.bytes_new < 20 * frame_bytes(0).size() / 2);
+    }
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(every_commit_describes_itself) {
+  Place place;
+  News news;
+  save(place, "decode", 10, small_packs(), news);
+  Cancellation cancel;
+  uint64_t frames = 0, closes = 0;
+  for (const std::string &name : place.frames->put_names()) {
+    auto info = place.stores->frames->stat(name, cancel);
+    ck_assert(info.is_ok());
+    Bytes object(info->size);
+    ck_assert(place.stores->frames->get(name, 0, object, cancel).is_ok());
+    auto footer = parse_pack_footer(ByteView(object).last(kPackFooterSize), object.size());
+    ck_assert(footer.is_ok());
+    bool first = true;
+    Status parsed = parse_records(
+        ByteView(object).subspan(footer->records_offset, footer->records_length),
+        [&](Record &&record, RecordSpan) {
+          if (first) {
+            const auto &head = std::get<CheckpointRecord>(record);
+            ck_assert(head.fields.stage == "decode" && head.fields.job_id == "street");
+            ck_assert(head.version == 1);
+          }
+          first = false;
+          if (auto *frame = std::get_if<FrameRecord>(&record)) {
+            ck_assert(frame->row.index == frames);
+            frames++;
+          }
+          if (auto *commit = std::get_if<CommitRecord>(&record)) closes += commit->complete;
+          return Status::ok();
+        });
+    ck_assert(parsed.is_ok());
+  }
+  ck_assert_int_eq(frames, 10);
+  ck_assert_int_eq(closes, 1);
+}
+GST_END_TEST
+
+GST_START_TEST(g15_a_second_stage_stores_no_pixel_again) {
+  Place place;
+  News first, second;
+  WriterStats stats;
+  save(place, "decode", 50, small_packs(), first);
+  uint64_t before = place.frames->bytes_put();
+  save(place, "detect", 50, small_packs(), second, &stats);
+  ck_assert_int_eq(stats.bytes_new, 0);
+  ck_assert_int_eq(stats.frames_reused, 50);
+  // Records only, in one small pack.
+  ck_assert(place.frames->bytes_put() - before < 50 * 400);
+  for (const CheckpointRow &row : place.list(false)) place.check_frames(row, 50);
+}
+GST_END_TEST
+
+GST_START_TEST(g15_two_writers_at_once_store_a_frame_once) {
+  for (int round = 0; round < 20; round++) {
+    Place place;
+    News news_a, news_b;
+    WriterStats stats_a, stats_b;
+    std::thread a([&] { save(place, "a", 60, small_packs(), news_a, &stats_a); });
+    std::thread b([&] { save(place, "b", 60, small_packs(), news_b, &stats_b); });
+    a.join();
+    b.join();
+    ck_assert_int_eq(stats_a.bytes_new + stats_b.bytes_new, 60 * frame_bytes(0).size());
+    ck_assert_int_eq(stats_a.frames_reused + stats_b.frames_reused, 60);
+    for (const CheckpointRow &row : place.list(false)) place.check_frames(row, 60);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g16_an_empty_checkpoint_is_legal) {
+  Place place;
+  News news;
+  save(place, "decode", 0, small_packs(), news);
+  auto all = place.list(false);
+  ck_assert_int_eq(all.size(), 1);
+  ck_assert(all[0].state == CheckpointState::kComplete && all[0].frames == 0);
+}
+GST_END_TEST
+
+GST_START_TEST(g17_saving_again_makes_the_next_version) {
+  Place place;
+  News news;
+  save(place, "decode", 5, small_packs(), news);
+  save(place, "decode", 7, small_packs(), news);
+  auto all = place.list(false);
+  ck_assert_int_eq(all.size(), 2);
+  for (const CheckpointRow &row : all) place.check_frames(row, row.version == 1 ? 5 : 7);
+}
+GST_END_TEST
+
+GST_START_TEST(plain_objects_are_the_frames_themselves) {
+  Place place;
+  News news;
+  WriterOptions options = small_packs();
+  options.pack_size = 0;
+  save(place, "decode", 8, options, news);
+  auto all = place.list(false);
+  place.check_frames(all[0], 8);
+  int raw = 0;
+  for (const std::string &name : place.frames->put_names()) raw += name.ends_with(".raw");
+  ck_assert_int_eq(raw, 8);
+}
+GST_END_TEST
+
+GST_START_TEST(time_makes_a_pack_full_too) {
+  Place place;
+  auto news = std::make_shared<News>();
+  WriterOptions options;
+  options.commit_interval = milliseconds(1);
+  CheckpointWriter writer(place.opener(), options, news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  ck_assert(push(writer, 0).is_ok());
+  news->wait_for_commits(1);
+  ck_assert_int_eq(news->commits[0].frames, 1);
+  ck_assert(!news->commits[0].complete);
+  place.check_frames(place.list(true)[0], 1);
+}
+GST_END_TEST
+
+GST_START_TEST(g03_a_put_that_fails_makes_nothing_visible) {
+  Place place;
+  auto news = std::make_shared<News>();
+  std::atomic<int> puts{0};
+  place.frames->before("put", [&](const FrameStoreCall &, Cancellation &) {
+    return ++puts == 3 ? Status(Code::kNoSpace, "disk full") : Status::ok();
+  });
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  Status status;
+  for (int i = 0; i < 1000 && status.is_ok(); i++) status = push(writer, i);
+  ck_assert(status.is(Code::kNoSpace) || status.is_ok());
+  ck_assert(writer.finish({}, kPatience).is(Code::kNoSpace));
+  ck_assert_int_eq(news->errors.size(), 1);
+  writer.stop(kPatience);
+  ck_assert(place.list(false).empty());
+  auto all = place.list(true);
+  ck_assert_int_eq(all.size(), 1);
+  ck_assert(all[0].state == CheckpointState::kPartial);
+  ck_assert(all[0].reason.find("disk full") != std::string::npos);
+  place.check_frames(all[0], all[0].frames);
+  ck_assert(all[0].frames <= 6);
+}
+GST_END_TEST
+
+GST_START_TEST(g05_an_end_that_takes_too_long_is_an_error) {
+  Place place;
+  auto news = std::make_shared<News>();
+  Gate gate;
+  place.frames->before(
+      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  ck_assert(push(writer, 0).is_ok());
+  ck_assert(writer.finish({}, milliseconds(20)).is(Code::kTimeout));
+  ck_assert_int_eq(news->errors.size(), 1);
+  ck_assert(place.list(false).empty());
+}
+GST_END_TEST
+
+GST_START_TEST(g07_a_slow_store_makes_the_stream_wait) {
+  Place place;
+  auto news = std::make_shared<News>();
+  Gate gate;
+  place.frames->before(
+      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  WriterOptions options = small_packs();
+  options.max_buffers = 4;
+  CheckpointWriter writer(place.opener(), options, news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  std::atomic<int> alive{0}, pushed{0};
+  std::thread stream([&] {
+    for (int i = 0; i < 100; i++) {
+      Status status = push(writer, i, true, &alive);
+      while (status.is(Code::kCancelled)) ck_abort_msg("nobody interrupted");
+      ck_assert(status.is_ok());
+      pushed++;
+      ck_assert_int_le(writer.stats().queued_frames, 4);
+    }
+  });
+  gate.wait_for_arrivals(2);
+  gate.open();
+  stream.join();
+  ck_assert(writer.finish({}, kPatience).is_ok());
+  ck_assert_int_eq(alive, 0);
+  ck_assert_int_eq(writer.stats().frames_dropped, 0);
+  place.check_frames(place.list(false)[0], 100);
+}
+GST_END_TEST
+
+GST_START_TEST(g07_leaky_counts_every_drop_and_warns_once) {
+  for (Leaky leaky : {Leaky::kUpstream, Leaky::kDownstream}) {
+    Place place;
+    auto news = std::make_shared<News>();
+    Gate gate;
+    place.frames->before(
+        "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+    WriterOptions options = small_packs();
+    options.max_buffers = 4;
+    options.leaky = leaky;
+    CheckpointWriter writer(place.opener(), options, news);
+    ck_assert(writer.begin(fields("decode"), false).is_ok());
+    for (int i = 0; i < 200; i++) ck_assert(push(writer, i).is_ok());
+    gate.open();
+    ck_assert(writer.finish({}, kPatience).is_ok());
+    WriterStats stats = writer.stats();
+    ck_assert(stats.frames_dropped > 0);
+    ck_assert_int_eq(stats.frames_stored + stats.frames_dropped, 200);
+    ck_assert_int_eq(news->warnings.size(), 1);
+    auto rows = place.rows(place.list(false)[0]);
+    ck_assert_int_eq(rows.size(), stats.frames_stored);
+    for (size_t i = 0; i < rows.size(); i++) {
+      // Dense indexes; the sequence tells which frames they were.
+      ck_assert(rows[i].index == i && rows[i].pts == rows[i].sequence * 1000);
+      ck_assert(place.payload(rows[i].payload) == frame_bytes(rows[i].sequence));
+    }
+    if (leaky == Leaky::kDownstream) ck_assert(rows.back().sequence == 199);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g08_a_buffer_is_let_go_before_the_next_is_waited_for) {
+  Place place;
+  auto news = std::make_shared<News>();
+  std::atomic<int> alive{0};
+  CheckpointWriter writer(place.opener(), WriterOptions{}, news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  // A pool of one: the next frame comes only when the last was let go, and no pack ever gets full.
+  for (int i = 0; i < 10; i++) {
+    ck_assert(push(writer, i, true, &alive).is_ok());
+    while (alive != 0) std::this_thread::yield();
+  }
+  ck_assert(writer.finish({}, kPatience).is_ok());
+  place.check_frames(place.list(false)[0], 10);
+}
+GST_END_TEST
+
+GST_START_TEST(g28_an_interrupted_wait_loses_nothing) {
+  Place place;
+  auto news = std::make_shared<News>();
+  Gate gate;
+  place.frames->before(
+      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  WriterOptions options = small_packs();
+  options.max_buffers = 2;
+  CheckpointWriter writer(place.opener(), options, news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  std::atomic<int> interruptions{0};
+  std::thread stream([&] {
+    for (int i = 0; i < 60; i++) {
+      std::unique_ptr<FrameInput> frame = std::make_unique<FakeFrame>(frame_bytes(i));
+      FrameTiming timing;
+      timing.pts = timing.stream_time = i * 1000;
+      for (;;) {
+        Status status = writer.push(frame, timing, {});
+        if (status.is_ok()) break;
+        ck_assert(status.is(Code::kCancelled) && frame);
+        interruptions++;
+        writer.resume();
+        gate.open();
+      }
+    }
+    Status end = writer.finish({}, kPatience);
+    while (end.is(Code::kCancelled)) {
+      writer.resume();
+      end = writer.finish({}, kPatience);
+    }
+    ck_assert(end.is_ok());
+  });
+  gate.wait_for_arrivals(1);
+  while (interruptions == 0) {
+    writer.interrupt();
+    std::this_thread::yield();
+  }
+  stream.join();
+  place.check_frames(place.list(false)[0], 60);
+}
+GST_END_TEST
+
+GST_START_TEST(g28_stopping_returns_while_the_store_is_blocked) {
+  Place place;
+  auto news = std::make_shared<News>();
+  Gate gate;
+  place.frames->before(
+      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  {
+    CheckpointWriter writer(place.opener(), small_packs(), news);
+    ck_assert(writer.begin(fields("decode"), false).is_ok());
+    for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
+    gate.wait_for_arrivals(1);
+    ck_assert_int_eq(writer.stop(milliseconds(10)), 10);
+  }
+  ck_assert(news->errors.empty());
+  auto all = place.list(true);
+  ck_assert_int_eq(all.size(), 1);
+  ck_assert(all[0].state == CheckpointState::kPartial && all[0].frames == 0);
+  // The lease was given back: the next writer does not wait.
+  gate.open();
+  News next;
+  save(place, "decode", 3, small_packs(), next);
+}
+GST_END_TEST
+
+GST_START_TEST(stopping_makes_durable_what_there_is_time_for) {
+  Place place;
+  auto news = std::make_shared<News>();
+  CheckpointWriter writer(place.opener(), WriterOptions{}, news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
+  ck_assert_int_eq(writer.stop(kPatience), 0);
+  auto all = place.list(true);
+  ck_assert(all[0].state == CheckpointState::kPartial);
+  ck_assert(all[0].reason == "stopped before the end of the stream");
+  place.check_frames(all[0], 10);
+}
+GST_END_TEST
+
+GST_START_TEST(g19_a_reason_to_doubt_leaves_it_partial) {
+  Place place;
+  auto news = std::make_shared<News>();
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
+  ck_assert(writer.finish("an element failed: identity0", kPatience).is_ok());
+  ck_assert(place.list(false).empty());
+  auto all = place.list(true);
+  ck_assert(all[0].reason == "an element failed: identity0");
+  place.check_frames(all[0], 10);
+}
+GST_END_TEST
+
+GST_START_TEST(g21_a_lost_lease_ends_the_writer) {
+  Place place;
+  auto news = std::make_shared<News>();
+  place.metadata->fail_next("commit", Status(Code::kLeaseLost, "another writer has it"));
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  for (int i = 0; i < 10; i++) (void)push(writer, i);
+  ck_assert(writer.finish({}, kPatience).is(Code::kLeaseLost));
+  ck_assert_int_eq(news->errors.size(), 1);
+  writer.stop(milliseconds(500));
+  ck_assert_int_eq(place.list(true)[0].frames, 0);
+}
+GST_END_TEST
+
+GST_START_TEST(g21_a_second_writer_is_refused_by_name) {
+  Place place;
+  auto news = std::make_shared<News>(), second_news = std::make_shared<News>();
+  CheckpointWriter first(place.opener(), small_packs(), news);
+  ck_assert(first.begin(fields("decode"), false).is_ok());
+  ck_assert(push(first, 0).is_ok());
+  first.flush();
+  news->wait_for_commits(1);
+  CheckpointWriter second(place.opener(), small_packs(), second_news);
+  ck_assert(second.begin(fields("decode"), false).is_ok());
+  second_news->wait_for_error();
+  ck_assert(second_news->errors[0].is(Code::kBusy));
+  ck_assert(second_news->errors[0].message().find(std::to_string(getpid())) != std::string::npos);
+  ck_assert(first.finish({}, kPatience).is_ok());
+}
+GST_END_TEST
+
+GST_START_TEST(g04_a_lost_answer_to_a_commit_stores_it_once) {
+  Place place;
+  News news;
+  std::atomic<int> commits{0};
+  place.metadata->after("commit", [&](Cancellation &) {
+    return ++commits == 2 ? Status(Code::kUnknownOutcome, "connection lost") : Status::ok();
+  });
+  save(place, "decode", 20, small_packs(), news);
+  auto all = place.list(true);
+  ck_assert_int_eq(all.size(), 1);
+  place.check_frames(all[0], 20);
+}
+GST_END_TEST
+
+static Suite *writer_suite() {
+  Suite *suite = suite_create("writer");
+  TCase *tc = tcase_create("writer");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, frames_come_to_lie_in_packs);
+  tcase_add_test(tc, every_commit_describes_itself);
+  tcase_add_test(tc, g15_a_second_stage_stores_no_pixel_again);
+  tcase_add_test(tc, g15_two_writers_at_once_store_a_frame_once);
+  tcase_add_test(tc, g16_an_empty_checkpoint_is_legal);
+  tcase_add_test(tc, g17_saving_again_makes_the_next_version);
+  tcase_add_test(tc, plain_objects_are_the_frames_themselves);
+  tcase_add_test(tc, time_makes_a_pack_full_too);
+  tcase_add_test(tc, g03_a_put_that_fails_makes_nothing_visible);
+  tcase_add_test(tc, g04_a_lost_answer_to_a_commit_stores_it_once);
+  tcase_add_test(tc, g05_an_end_that_takes_too_long_is_an_error);
+  tcase_add_test(tc, g07_a_slow_store_makes_the_stream_wait);
+  tcase_add_test(tc, g07_leaky_counts_every_drop_and_warns_once);
+  tcase_add_test(tc, g08_a_buffer_is_let_go_before_the_next_is_waited_for);
+  tcase_add_test(tc, g19_a_reason_to_doubt_leaves_it_partial);
+  tcase_add_test(tc, g21_a_lost_lease_ends_the_writer);
+  tcase_add_test(tc, g21_a_second_writer_is_refused_by_name);
+  tcase_add_test(tc, g28_an_interrupted_wait_loses_nothing);
+  tcase_add_test(tc, g28_stopping_returns_while_the_store_is_blocked);
+  tcase_add_test(tc, stopping_makes_durable_what_there_is_time_for);
+  return suite;
+}
+GST_CHECK_MAIN(writer);
