@@ -112,7 +112,6 @@ bool Recorder::start(const RecorderSettings &settings) {
   metas_ = std::make_shared<MetaWatch>();
   {
     std::lock_guard lock(mutex_);
-    stream_error_.clear();
     before_ = {};
   }
   auto check = [&]() -> Status {
@@ -144,77 +143,83 @@ bool Recorder::start(const RecorderSettings &settings) {
   return true;
 }
 
+// What other elements of the pipeline have said. A closure of the bus holds it, since an error may
+// be on its way while we go.
+struct Recorder::BusWatch {
+  explicit BusWatch(GstElement *own) : own_element(GST_OBJECT(own)) {}
+  // On the thread that posts the error, before the EOS that follows it.
+  static void on_error(GstBus *, GstMessage *message, gpointer data) {
+    auto &watch = **static_cast<std::shared_ptr<BusWatch> *>(data);
+    if (GST_MESSAGE_SRC(message) == watch.own_element) return;
+    GError *error = nullptr;
+    gst_message_parse_error(message, &error, nullptr);
+    std::string text =
+        GST_MESSAGE_SRC(message) ? std::string(GST_MESSAGE_SRC_NAME(message)) + ": " : "";
+    text += error ? error->message : "error";
+    g_clear_error(&error);
+    std::lock_guard lock(watch.mutex);
+    if (watch.first_error.empty()) watch.first_error = "an element failed: " + text;
+  }
+  static void drop(gpointer data, GClosure *) {
+    delete static_cast<std::shared_ptr<BusWatch> *>(data);
+  }
+  std::string error() {
+    std::lock_guard lock(mutex);
+    return first_error;
+  }
+
+  GstObject *const own_element;  // compared only
+  std::mutex mutex;
+  std::string first_error;  // protected by mutex
+};
+
 void Recorder::run() {
-  // The pipeline's bus, not the one a bin gives its children: an error of any element counts.
+  // The pipeline's bus, not the one that a bin gives its children: an error of any element counts.
   GstObject *top = GST_OBJECT(gst_object_ref(element_));
   while (GstObject *parent = gst_object_get_parent(top)) {
     gst_object_unref(top);
     top = parent;
   }
-  GstBus *bus = gst_element_get_bus(GST_ELEMENT(top));
+  watch_ = std::make_shared<BusWatch>(element_);
+  bus_ = gst_element_get_bus(GST_ELEMENT(top));
   gst_object_unref(top);
-  {
-    std::lock_guard lock(mutex_);
-    if (bus && !bus_) {
-      bus_ = bus;
-      gst_bus_enable_sync_message_emission(bus);
-      bus_handler_ = g_signal_connect(bus, "sync-message::error", G_CALLBACK(on_bus_error), this);
-    } else if (bus) {
-      gst_object_unref(bus);
-    }
+  if (bus_) {
+    gst_bus_enable_sync_message_emission(bus_);
+    bus_handler_ = g_signal_connect_data(
+        bus_, "sync-message::error", G_CALLBACK(BusWatch::on_error),
+        new std::shared_ptr<BusWatch>(watch_), BusWatch::drop, static_cast<GConnectFlags>(0));
   }
   if (!writer()) open_writer();
 }
 
-// On the thread that posts the error, before the EOS that follows it.
-void Recorder::on_bus_error(GstBus *, GstMessage *message, gpointer self) {
-  auto *recorder = static_cast<Recorder *>(self);
-  if (GST_MESSAGE_SRC(message) == GST_OBJECT(recorder->element_)) return;
-  GError *error = nullptr;
-  gst_message_parse_error(message, &error, nullptr);
-  std::string text =
-      GST_MESSAGE_SRC(message) ? std::string(GST_MESSAGE_SRC_NAME(message)) + ": " : "";
-  text += error ? error->message : "error";
-  g_clear_error(&error);
-  std::lock_guard lock(recorder->mutex_);
-  if (recorder->stream_error_.empty()) recorder->stream_error_ = "an element failed: " + text;
-}
-
 void Recorder::stop() {
-  GstBus *bus = nullptr;
-  gulong handler = 0;
+  if (bus_) {
+    g_signal_handler_disconnect(bus_, bus_handler_);
+    gst_bus_disable_sync_message_emission(bus_);
+    g_clear_object(&bus_);
+  }
   std::shared_ptr<CheckpointWriter> last;
-  std::string reason;
   {
     std::lock_guard lock(mutex_);
-    std::swap(bus, bus_);
-    std::swap(handler, bus_handler_);
-    last = std::move(writer_);
-    writer_.reset();
-    reason = stream_error_.empty() ? "stopped before the end of the stream" : stream_error_;
-  }
-  if (bus) {
-    g_signal_handler_disconnect(bus, handler);
-    gst_bus_disable_sync_message_emission(bus);
-    gst_object_unref(bus);
+    last = std::exchange(writer_, nullptr);
   }
   if (!last) return;
+  std::string reason = watch_ ? watch_->error() : "";
+  if (reason.empty()) reason = "stopped before the end of the stream";
   uint64_t lost = last->stop(std::chrono::milliseconds(settings_.stop_timeout_ms), reason);
   if (lost && !observer_->reported()) {
-    observer_->warn(
-        Status(Code::kTimeout,
-               std::to_string(lost) +
-                   " frames were not stored when the element was stopped before the end of "
-                   "the stream",
-               "send EOS and wait for it (gst-launch-1.0 -e), or raise stop-timeout"));
+    observer_->warn(Status(
+        Code::kTimeout,
+        std::to_string(lost) +
+            " frames were not stored when the element was stopped before the end of the stream",
+        "send EOS and wait for it (gst-launch-1.0 -e), or raise stop-timeout"));
   }
-  {
-    std::lock_guard lock(mutex_);
-    before_ = last->stats();
-  }
+  WriterStats stats = last->stats();
   last.reset();
   observer_->detach();
   begun_ = false;
+  std::lock_guard lock(mutex_);
+  before_ = stats;
 }
 
 void Recorder::report(const Status &status) {
@@ -387,10 +392,7 @@ GstFlowReturn Recorder::gap() { return begin() ? GST_FLOW_OK : GST_FLOW_ERROR; }
 GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {
   if (observer_->reported()) return GST_FLOW_ERROR;
   std::optional<std::string> reason;
-  {
-    std::lock_guard lock(mutex_);
-    if (!stream_error_.empty()) reason = stream_error_;
-  }
+  if (std::string error = watch_ ? watch_->error() : ""; !error.empty()) reason = error;
   // After a failure before the first data there is nothing to keep.
   if (!begun_ && reason) return GST_FLOW_OK;
   if (!begun_ && !writer()) return GST_FLOW_OK;  // a second EOS, with nothing between

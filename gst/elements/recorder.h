@@ -69,17 +69,22 @@ class Recorder {
 
  private:
   class Observer;
+  struct BusWatch;
 
   std::shared_ptr<CheckpointWriter> writer() const;
   void open_writer();
   bool begin();
   std::string upstream_uri() const;
   void report(const Status &status);
-  static void on_bus_error(GstBus *bus, GstMessage *message, gpointer self);
 
   GstElement *const element_;
   RecorderSettings settings_;
   std::shared_ptr<Observer> observer_;
+
+  // The application's thread's, but that the streaming thread reads watch_.
+  std::shared_ptr<BusWatch> watch_;
+  GstBus *bus_ = nullptr;
+  gulong bus_handler_ = 0;
 
   // The streaming thread's.
   std::shared_ptr<const StreamCaps> caps_;
@@ -91,10 +96,7 @@ class Recorder {
 
   mutable std::mutex mutex_;
   std::shared_ptr<CheckpointWriter> writer_;  // protected by mutex_
-  std::string stream_error_;  // protected by mutex_: the first error of another element
-  GstBus *bus_ = nullptr;     // protected by mutex_
-  gulong bus_handler_ = 0;    // protected by mutex_
-  WriterStats before_;        // protected by mutex_: of earlier versions
+  WriterStats before_;                        // protected by mutex_: of earlier versions
 };
 
 }  // namespace checkpoint
