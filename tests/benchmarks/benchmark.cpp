@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Compares the elements with what else there is, in one run, A and B in turn, and prints medians
+// and ratios as the table of docs/benchmarks.md. Absolute times mean little on a shared machine;
+// ratios of neighbouring runs do.
+//
+//   benchmark [--runs N] [--frames N] [--film FILE] [--dir FOLDER]
+//   [sink|zstd|second|source|first-frame|memory]...
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <gst/gst.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "preloaded_source.h"
+
+namespace {
+
+using namespace benchmark;
+
+struct Options {
+  int runs = 5;
+  size_t frames = 300;
+  std::string film, dir;
+  std::vector<std::string> what;
+} options;
+
+[[noreturn]] void die(const std::string &message) {
+  std::fprintf(stderr, "benchmark: %s\n", message.c_str());
+  std::exit(1);
+}
+
+void sync_path(const std::string &path) {
+  int fd = open(path.c_str(), O_RDONLY);
+  if (fd < 0 || fsync(fd) != 0) die("fsync " + path);
+  close(fd);
+}
+
+void run_command(const std::string &command) {
+  if (std::system(command.c_str()) != 0) die("failed: " + command);
+}
+
+void remove_all(const std::string &path) { run_command("rm -rf '" + path + "'"); }
+
+// Plays a pipeline to its end. Seconds from the first buffer (of preloadedsrc, else from PLAYING)
+// to EOS and `after`.
+double play_line(const std::string &line, const std::function<void()> &after = {}) {
+  GError *error = nullptr;
+  GstElement *pipeline = gst_parse_launch(line.c_str(), &error);
+  if (!pipeline || error) die(error->message);
+  gint64 begin = g_get_monotonic_time();
+  bool preloaded = line.find("preloadedsrc") != std::string::npos;
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  GstBus *bus = gst_element_get_bus(pipeline);
+  GstMessage *message = gst_bus_timed_pop_filtered(
+      bus, GST_CLOCK_TIME_NONE, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+    gst_message_parse_error(message, &error, nullptr);
+    die(line + ": " + error->message);
+  }
+  if (after) after();
+  double seconds =
+      static_cast<double>(g_get_monotonic_time() - (preloaded ? first_buffer_at() : begin)) / 1e6;
+  gst_message_unref(message);
+  gst_object_unref(bus);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+  return seconds;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// Runs A and B in turn; prints a table row with the median of the ratios of neighbours.
+void compare(const std::string &name, const std::string &a_name, const std::string &b_name,
+             size_t frames, const std::function<double()> &a, const std::function<double()> &b,
+             const char *target) {
+  std::vector<double> a_times, b_times, ratios;
+  a();  // warm-up
+  b();
+  for (int i = 0; i < options.runs; i++) {
+    a_times.push_back(a());
+    b_times.push_back(b());
+    ratios.push_back(b_times.back() / a_times.back());
+  }
+  auto fps = [&](double seconds) { return static_cast<double>(frames) / seconds; };
+  std::printf("| %s | %s %.0f fps | %s %.0f fps | %.2f (%.2f-%.2f) | %s |\n", name.c_str(),
+              a_name.c_str(), fps(median(a_times)), b_name.c_str(), fps(median(b_times)),
+              median(ratios), *std::min_element(ratios.begin(), ratios.end()),
+              *std::max_element(ratios.begin(), ratios.end()), target);
+  std::fflush(stdout);
+}
+
+std::string store_properties(const std::string &dir) {
+  return " frame-store=" + dir + "/frames metadata-store=" + dir + "/c.db ";
+}
+
+// A sink run into a new store each time.
+double store_film(const std::string &codec, const std::string &stage = "a", bool fresh = true) {
+  std::string dir = options.dir + "/store";
+  if (fresh) {
+    remove_all(dir);
+    sync();
+  }
+  return play_line("preloadedsrc ! checkpointsink job-id=b stage=" + stage + " codec=" + codec +
+                   store_properties(dir));
+}
+
+void bench_sink(const Film &film) {
+  play(&film);
+  std::string raw = options.dir + "/raw";
+  compare(
+      "sink, codec=none, durable", "checkpointsink", "filesink + fsync", film.frames.size(),
+      [] { return store_film("none"); },
+      [&] {
+        remove_all(raw);
+        sync();
+        return play_line("preloadedsrc ! filesink location=" + raw, [&] { sync_path(raw); });
+      },
+      ">= 0.8");
+}
+
+void bench_zstd(const Film &film) {
+  play(&film);
+  std::string raw = options.dir + "/raw", packed = raw + ".zst", images = options.dir + "/images";
+  remove_all(raw);
+  play_line("preloadedsrc ! filesink location=" + raw);
+  auto zstd = [&] {
+    remove_all(packed);
+    sync();
+    gint64 begin = g_get_monotonic_time();
+    run_command("zstd -1 -T2 -q -f '" + raw + "' -o '" + packed + "'");
+    sync_path(packed);
+    return static_cast<double>(g_get_monotonic_time() - begin) / 1e6;
+  };
+  compare(
+      "sink, codec=zstd, durable", "checkpointsink", "zstd -1 -T2 + fsync", film.frames.size(),
+      [] { return store_film("zstd"); }, zstd, ">= 0.8");
+  compare(
+      "sink, codec=zstd, durable", "checkpointsink", "jpegenc ! multifilesink (lossy, not synced)",
+      film.frames.size(), [] { return store_film("zstd"); },
+      [&] {
+        remove_all(images);
+        g_mkdir(images.c_str(), 0700);
+        sync();
+        return play_line("preloadedsrc ! jpegenc ! multifilesink location=" + images + "/%06d.jpg");
+      },
+      "reported");
+  remove_all(images);
+  remove_all(raw);
+  remove_all(packed);
+}
+
+guint64 folder_bytes(const std::string &dir) {
+  FILE *pipe = popen(("du -sb '" + dir + "' | cut -f1").c_str(), "r");
+  char line[64] = {};
+  if (!pipe || !fgets(line, sizeof line, pipe)) die("du");
+  pclose(pipe);
+  return strtoull(line, nullptr, 10);
+}
+
+void bench_second(const Film &film) {
+  play(&film);
+  std::string frames = options.dir + "/store/frames";
+  double share = 0;
+  int n = 0;
+  compare(
+      "second stage on the same frames", "stage 2", "stage 1", film.frames.size(),
+      [&] {
+        guint64 before = folder_bytes(frames);
+        double seconds = store_film("none", "s" + std::to_string(n++), false);
+        share = 100.0 * static_cast<double>(folder_bytes(frames) - before) /
+                static_cast<double>(film.bytes());
+        return seconds;
+      },
+      [] { return store_film("none"); }, ">= 3");
+  std::printf("| second stage, bytes written | %.3f %% of the pixels | | | < 1 %% |\n", share);
+}
+
+void bench_source(const Film &film) {
+  play(&film);
+  std::string raw = options.dir + "/raw";
+  store_film("none");
+  play_line("preloadedsrc ! filesink location=" + raw);
+  GstStructure *caps = gst_caps_get_structure(gst_caps_from_string(film.caps.c_str()), 0);
+  int width = 0, height = 0;
+  gst_structure_get_int(caps, "width", &width);
+  gst_structure_get_int(caps, "height", &height);
+  std::string parse = " ! rawvideoparse format=i420 width=" + std::to_string(width) +
+                      " height=" + std::to_string(height) + " framerate=30/1";
+
+  compare(
+      "source, codec=none, verified, warm cache", "checkpointsrc", "filesrc ! rawvideoparse",
+      film.frames.size(),
+      [] {
+        return play_line("checkpointsrc job-id=b stage=a" +
+                         store_properties(options.dir + "/store") + "! fakesink sync=false");
+      },
+      [&] { return play_line("filesrc location=" + raw + parse + " ! fakesink sync=false"); },
+      ">= 0.8");
+  compare(
+      "source, codec=none, verified, warm cache", "checkpointsrc",
+      "filesrc blocksize=1 frame ! rawvideoparse", film.frames.size(),
+      [] {
+        return play_line("checkpointsrc job-id=b stage=a" +
+                         store_properties(options.dir + "/store") + "! fakesink sync=false");
+      },
+      [&] {
+        return play_line("filesrc blocksize=" + std::to_string(film.frame_size) +
+                         " location=" + raw + parse + " ! fakesink sync=false");
+      },
+      ">= 0.8");
+  remove_all(raw);
+}
+
+// Peak memory of gst-launch-1.0 running `line`, MiB.
+double peak_of(const std::vector<std::string> &line) {
+  std::vector<char *> argv{const_cast<char *>("gst-launch-1.0"), const_cast<char *>("-q")};
+  for (const std::string &word : line) argv.push_back(const_cast<char *>(word.c_str()));
+  argv.push_back(nullptr);
+  pid_t pid = fork();
+  if (pid == 0) {
+    execvp(argv[0], argv.data());
+    _exit(127);
+  }
+  int status = 0;
+  rusage usage{};
+  if (wait4(pid, &status, 0, &usage) != pid || status != 0) die("gst-launch-1.0 failed");
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+void bench_memory() {
+  std::string dir = options.dir + "/small";
+  double sink[2], source[2];
+  int i = 0;
+  for (const char *count : {"1000", "100000"}) {
+    remove_all(dir);
+    std::vector<std::string> stores{"frame-store=" + dir + "/frames",
+                                    "metadata-store=" + dir + "/c.db"};
+    std::vector<std::string> in{"videotestsrc",
+                                std::string("num-buffers=") + count,
+                                "!",
+                                "video/x-raw,format=I420,width=160,height=120",
+                                "!",
+                                "checkpointsink",
+                                "job-id=m",
+                                "stage=a"};
+    std::vector<std::string> out{"checkpointsrc", "job-id=m", "stage=a"};
+    in.insert(in.end(), stores.begin(), stores.end());
+    out.insert(out.end(), stores.begin(), stores.end());
+    out.insert(out.end(), {"!", "fakesink", "sync=false"});
+    sink[i] = peak_of(in);
+    source[i] = peak_of(out);
+    i++;
+  }
+  std::printf(
+      "| peak memory of the sink | 100 000 frames %.0f MiB | 1 000 frames %.0f MiB | %+.0f MiB | "
+      "<= 32 MiB |\n",
+      sink[1], sink[0], sink[1] - sink[0]);
+  std::printf(
+      "| peak memory of the source | 100 000 frames %.0f MiB | 1 000 frames %.0f MiB | %+.0f MiB | "
+      "<= 32 MiB |\n",
+      source[1], source[0], source[1] - source[0]);
+  remove_all(dir);
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  gst_init(&argc, &argv);
+  for (int i = 1; i < argc; i++) {
+    std::string arg = argv[i];
+    auto value = [&]() -> std::string {
+      return i + 1 < argc ? argv[++i] : (die(arg + " needs a value"), "");
+    };
+    if (arg == "--runs")
+      options.runs = std::max(1, atoi(value().c_str()));
+    else if (arg == "--frames")
+      options.frames = std::max(1, atoi(value().c_str()));
+    else if (arg == "--film")
+      options.film = value();
+    else if (arg == "--dir")
+      options.dir = value();
+    else if (arg[0] == '-')
+      die("unknown option " + arg);
+    else
+      options.what.push_back(arg);
+  }
+  if (options.what.empty()) options.what = {"sink", "zstd", "second", "source", "memory"};
+  bool own_dir = options.dir.empty();
+  if (own_dir) {
+    gchar *made = g_dir_make_tmp("checkpoint-benchmark-XXXXXX", nullptr);
+    if (!made) die("no temporary folder");
+    options.dir = made;
+    g_free(made);
+  }
+  register_source();
+  Film film;
+  for (const std::string &what : options.what)
+    if (what != "memory" && film.frames.empty())
+      film = load_film(options.film, "I420", 1920, 1080, options.frames);
+  if (!film.frames.empty())
+    std::printf(
+        "Film: %s, %zu frames of 1920x1080 I420; %d runs of each, in turn; ratio = A's speed / B's "
+        "(least-most).\n\n",
+        film.name.c_str(), film.frames.size(), options.runs);
+  std::printf("| what | A | B | ratio | goal |\n|---|---|---|---|---|\n");
+  for (const std::string &what : options.what) {
+    if (what == "sink")
+      bench_sink(film);
+    else if (what == "zstd")
+      bench_zstd(film);
+    else if (what == "second")
+      bench_second(film);
+    else if (what == "source")
+      bench_source(film);
+    else if (what == "memory")
+      bench_memory();
+    else
+      die("no benchmark " + what);
+  }
+  remove_all(options.dir + "/store");
+  if (own_dir) remove_all(options.dir);
+  return 0;
+}
