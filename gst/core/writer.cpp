@@ -71,7 +71,7 @@ void CheckpointWriter::Impl::abort_waits() {
     work_due.notify_all();
     put_due.notify_all();
     put_room.notify_all();
-    control_due.notify_all();
+    poke_control();
   }
   if (shared) shared->wake();
 }
@@ -89,11 +89,6 @@ void CheckpointWriter::Impl::fail(const Status &status) {
   abort_waits();
 }
 
-Lease CheckpointWriter::Impl::current_lease() const {
-  std::lock_guard lock(mutex);
-  return lease;
-}
-
 Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hint) {
   CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", fields.job_id));
   CHECKPOINT_RETURN_IF_ERROR(check_name("stage", fields.stage));
@@ -102,7 +97,7 @@ Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hi
   std::lock_guard lock(impl_->mutex);
   impl_->fields = fields;
   impl_->parent_is_hint = parent_is_hint;
-  impl_->control_due.notify_all();
+  impl_->poke_control();
   return Status::ok();
 }
 
@@ -214,7 +209,7 @@ Status CheckpointWriter::finish(std::optional<std::string> partial_reason,
     impl.draining = true;
     impl.partial_reason = std::move(partial_reason);
     impl.work_due.notify_all();
-    impl.control_due.notify_all();
+    impl.poke_control();
   }
   auto done = [&] { return impl.ended || impl.failed || impl.aborted || impl.interrupted; };
   bool in_time = impl.room.wait_for(lock, timeout, done);
@@ -253,7 +248,7 @@ uint64_t CheckpointWriter::stop(std::chrono::milliseconds timeout, const std::st
     if (!impl.draining) impl.partial_reason = reason;
     impl.draining = true;
     impl.work_due.notify_all();
-    impl.control_due.notify_all();
+    impl.poke_control();
     auto over = [&] { return impl.ended || impl.failed; };
     if (timeout > kCleanUpTime && impl.fields)
       impl.room.wait_for(lock, timeout - kCleanUpTime, over);
@@ -268,8 +263,8 @@ uint64_t CheckpointWriter::stop(std::chrono::milliseconds timeout, const std::st
 
 void CheckpointWriter::flush() {
   std::lock_guard lock(impl_->mutex);
-  impl_->flush_asked = true;
-  impl_->control_due.notify_all();
+  impl_->flush_until = impl_->stats.frames_in - impl_->stats.frames_dropped;
+  impl_->poke_control();
 }
 
 WriterStats CheckpointWriter::stats() const {

@@ -50,7 +50,7 @@ Status CheckpointWriter::Impl::set_up() {
   waker = shared->add_waker([weak = weak_from_this()] {
     if (auto self = weak.lock()) {
       std::lock_guard lock(self->mutex);
-      self->control_due.notify_all();
+      self->poke_control();
     }
   });
   {
@@ -95,7 +95,6 @@ Status CheckpointWriter::Impl::take_lease() {
     auto taken = stores->metadata->acquire_lease(job.key, fields->branch, fields->stage, owner,
                                                  options.lease, &expires_in, cancel);
     if (taken.is_ok()) {
-      std::lock_guard lock(mutex);
       lease = std::move(taken).value();
       return Status::ok();
     }
@@ -108,15 +107,22 @@ Status CheckpointWriter::Impl::take_lease() {
   }
 }
 
-bool CheckpointWriter::Impl::all_resolved() const {
-  return std::all_of(slots.begin(), slots.end(), [](const auto &slot) { return slot->resolved; });
+// How many of the first slots could be part of a commit now.
+size_t CheckpointWriter::Impl::resolved_slots() const {
+  auto end =
+      std::find_if(slots.begin(), slots.end(), [](const auto &slot) { return !slot->resolved; });
+  return static_cast<size_t>(end - slots.begin());
+}
+
+bool CheckpointWriter::Impl::flush_due() const {
+  return seal_asked ||
+         (flush_until > sealed_frames && sealed_frames + resolved_slots() >= flush_until);
 }
 
 // Hands out what is resolved, in frame order, together with the open pack. Call with `mutex` held
 // and commit_room().
 void CheckpointWriter::Impl::seal(bool closing) {
-  size_t frames = 0;
-  while (frames < slots.size() && slots[frames]->resolved) frames++;
+  const size_t frames = resolved_slots();
   if (frames == 0 && unsealed_bytes() == 0 && !closing) return;
   open_builder();
   auto commit = std::make_unique<PendingCommit>();
@@ -167,6 +173,7 @@ Status CheckpointWriter::Impl::run() {
   std::unique_lock lock(mutex);
   for (;;) {
     if (aborted) return failed ? failure : Status(Code::kCancelled, "the writer was stopped");
+    const uint64_t seen = control_pokes;
     SteadyTime now = std::chrono::steady_clock::now();
     if (now >= next_beat) {
       lock.unlock();
@@ -176,13 +183,15 @@ Status CheckpointWriter::Impl::run() {
       continue;
     }
     SteadyTime wake_at = next_beat;
-    if (!close_sealed && commit_room()) {
+    // A pack that another writer's commit waits for is sealed even where there is no room: that
+    // writer may be what keeps the room from us.
+    if (!close_sealed && (commit_room() || seal_asked)) {
       bool due = oldest_unsealed && now - *oldest_unsealed >= options.commit_interval;
-      if (draining && queue.empty() && all_resolved()) {
+      if (draining && queue.empty() && resolved_slots() == slots.size()) {
         seal(!partial_reason);
         close_sealed = true;
-      } else if (due || flush_asked) {
-        flush_asked = false;
+      } else if (due || flush_due()) {
+        seal_asked = false;
         seal(false);
         // What has no place in order yet is looked at again one interval later.
         if (oldest_unsealed) oldest_unsealed = now;
@@ -195,7 +204,7 @@ Status CheckpointWriter::Impl::run() {
       continue;
     }
     if (close_sealed && commits.empty()) break;
-    control_due.wait_until(lock, wake_at);
+    control_due.wait_until(lock, wake_at, [&] { return aborted || control_pokes != seen; });
   }
   std::optional<std::string> reason = partial_reason;
   lock.unlock();
@@ -272,13 +281,17 @@ CommitBatch CheckpointWriter::Impl::make_batch(const PendingCommit &commit) {
   return batch;
 }
 
-// Commits the first one, which is durable, and tells about it.
+// Commits the first one, which is durable, and tells about it; the lock is let go meanwhile.
 Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex> &lock,
                                            Cancellation &cancellation) {
   PendingCommit &head = *commits.front();
   lock.unlock();
   CommitBatch batch = make_batch(head);
-  CHECKPOINT_RETURN_IF_ERROR(commit_batch(batch, cancellation));
+  Status status = commit_batch(batch, cancellation);
+  if (!status.is_ok()) {
+    lock.lock();
+    return status;
+  }
   for (const auto &slot : head.slots)
     if (slot->ours) inflight->forget(slot->record.digest, *slot->payload);
   commits_done = batch.commit_no;
@@ -334,12 +347,11 @@ Status CheckpointWriter::Impl::commit_batch(CommitBatch &batch, Cancellation &ca
 Status CheckpointWriter::Impl::recover_outcome(const CommitBatch &batch,
                                                Cancellation &cancellation) {
   // A new epoch waits the old transaction out, so what is read after it is final.
-  CHECKPOINT_ASSIGN_OR_RETURN(
-      Lease renewed, stores->metadata->acquire_lease(job.key, row.fields.branch, row.fields.stage,
-                                                     owner, options.lease, nullptr, cancellation));
   {
-    std::lock_guard lock(mutex);
-    lease = std::move(renewed);
+    std::unique_lock lock(lease_in_use);
+    CHECKPOINT_ASSIGN_OR_RETURN(
+        lease, stores->metadata->acquire_lease(job.key, row.fields.branch, row.fields.stage, owner,
+                                               options.lease, nullptr, cancellation));
   }
   CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow now,
                               stores->metadata->get_checkpoint(id, cancellation));

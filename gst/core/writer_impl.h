@@ -15,6 +15,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <variant>
 #include <vector>
 
@@ -107,15 +108,18 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   std::condition_variable put_room;  // workers: a place for a sealed pack
   std::condition_variable control_due;
 
+  std::shared_mutex lease_in_use;  // taken before `mutex`
+  Lease lease;  // written by the control thread alone, which so needs lease_in_use only for that
+
   // --- protected by `mutex`
-  Lease lease;  // written by the control thread alone
   std::optional<CheckpointFields> fields;
   bool parent_is_hint = false;
   std::deque<QueueItem> queue;
   uint64_t arrivals = 0;  // frames pushed, dropped ones included
   bool interrupted = false;
   bool draining = false;     // finish() or stop() came: no more data
-  bool flush_asked = false;  // seal what there is
+  bool seal_asked = false;   // seal what there is: somebody waits for the open pack
+  uint64_t flush_until = 0;  // commit the frames before this index, soon
   bool failed = false;
   bool ended = false;  // the control thread is done with the checkpoint
   Status failure;
@@ -151,6 +155,12 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   WriterStats stats;
   std::optional<SteadyTime> first_frame_at;
 
+  uint64_t control_pokes = 0;  // so that nothing is missed while the control thread looks elsewhere
+  void poke_control() {
+    control_pokes++;
+    control_due.notify_all();
+  }
+
   // --- the control thread's alone
   uint64_t frames_durable = 0, commits_done = 0;
   uint64_t bytes_new = 0, bytes_reused = 0;
@@ -165,7 +175,12 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   void start_thread(void (Impl::*body)());
   void observe(const std::function<void(WriterObserver &)> &call);
   void release_input(Slot &slot);
-  Lease current_lease() const;
+  // Runs a store's call with the lease that is in force, which is not renewed meanwhile.
+  template <typename Call>
+  auto with_lease(Call call) {
+    std::shared_lock lock(lease_in_use);
+    return call(lease);
+  }
   void drop_oldest();
 
   // --- writer_work.cpp: a worker's life
@@ -189,7 +204,8 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   Status run();
   void finish_up(Status status);
   void seal(bool closing);
-  bool all_resolved() const;
+  size_t resolved_slots() const;
+  bool flush_due() const;
   Result<bool> head_durable(std::unique_lock<std::mutex> &lock);
   Status commit_head(std::unique_lock<std::mutex> &lock, Cancellation &cancellation);
   Status commit_batch(CommitBatch &batch, Cancellation &cancellation);

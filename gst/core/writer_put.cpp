@@ -45,7 +45,7 @@ void CheckpointWriter::Impl::put() {
     put_room.notify_all();
     if (!status.is_ok()) return;
     commit->put_done = true;
-    control_due.notify_all();
+    poke_control();
   }
 }
 
@@ -63,13 +63,13 @@ Status CheckpointWriter::Impl::put_object(const std::string &name, std::span<con
 }
 
 Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
-  const Lease writer = current_lease();
   // The intents, before the first byte.
   auto intent = [&](OpenPack &pack) -> Status {
-    CHECKPOINT_ASSIGN_OR_RETURN(
-        PackKey key,
-        stores->metadata->create_pack(
-            writer, row.key, {pack.uuid, stores->frame_store, pack.object, pack.plain}, cancel));
+    const NewPack intent_row{pack.uuid, stores->frame_store, pack.object, pack.plain};
+    CHECKPOINT_ASSIGN_OR_RETURN(PackKey key, with_lease([&](const Lease &l) {
+                                  return stores->metadata->create_pack(l, row.key, intent_row,
+                                                                       cancel);
+                                }));
     pack.key = key;  // nobody else reads it before set_done()
     return Status::ok();
   };
@@ -96,7 +96,7 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
   head.id = id;
   head.fields = row.fields;
   head.version = row.version;
-  head.epoch = writer.epoch;
+  head.epoch = with_lease([](const Lease &l) { return l.epoch; });
   head.commit_no = commit.commit_no;
   head.created_at = row.created_at;
   append_record(head, records);

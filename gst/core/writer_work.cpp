@@ -44,7 +44,7 @@ void CheckpointWriter::Impl::resolved(Slot &slot, std::unique_lock<std::mutex> &
   slot.resolved = true;
   bool first = !oldest_unsealed;
   if (first) oldest_unsealed = std::chrono::steady_clock::now();
-  if (first || draining) control_due.notify_all();
+  if (first || draining || flush_until > sealed_frames) poke_control();
   if (slots.size() < kFramesPerCommit) return;
   put_room.wait(lock, [&] { return aborted || commit_room(); });
   if (!aborted) seal(false);
@@ -71,7 +71,7 @@ Slot *CheckpointWriter::Impl::take() {
     }
   }
   // The end of the stream may follow without another frame.
-  if (draining) control_due.notify_all();
+  if (draining) poke_control();
   return nullptr;
 }
 
@@ -165,9 +165,9 @@ Result<CheckpointWriter::Impl::KnownPack> CheckpointWriter::Impl::pin(PackKey pa
   }
   CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PackRow> rows,
                               stores->metadata->get_packs({&pack, 1}, cancel));
-  CHECKPOINT_ASSIGN_OR_RETURN(
-      std::vector<bool> pinned,
-      stores->metadata->pin_packs(current_lease(), row.key, {&pack, 1}, cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<bool> pinned, with_lease([&](const Lease &l) {
+                                return stores->metadata->pin_packs(l, row.key, {&pack, 1}, cancel);
+                              }));
   KnownPack known{rows.front().uuid, pinned.front()};
   std::lock_guard lock(mutex);
   known_packs[pack] = known;
@@ -195,8 +195,8 @@ void CheckpointWriter::Impl::open_builder() {
   open_pack->request_flush = [weak = weak_from_this()] {
     if (auto self = weak.lock()) {
       std::lock_guard lock(self->mutex);
-      self->flush_asked = true;
-      self->control_due.notify_all();
+      self->seal_asked = true;
+      self->poke_control();
     }
   };
 }

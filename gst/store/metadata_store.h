@@ -129,8 +129,8 @@ class MetadataStore {
   // --- leases; time is the database's
   // Takes the lease when it is free, expired, released, or held by a process of this host and boot
   // that is gone (pid and start time are compared with /proc). Does not wait. kBusy: names host and
-  // pid of the holder in the message; then *expires_in, where given, is the time until the lease
-  // ends unless it is renewed.
+  // pid of the holder in the message; then *expires_in, set only for a holder that can't be seen
+  // from here, is the time until the lease ends unless it is renewed.
   virtual Result<Lease> acquire_lease(JobKey job, const Branch &branch, const std::string &stage,
                                       const LeaseOwner &owner, std::chrono::milliseconds ttl,
                                       std::chrono::milliseconds *expires_in,

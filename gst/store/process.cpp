@@ -60,9 +60,13 @@ LeaseOwner this_process() {
   return owner;
 }
 
-bool is_gone(const LeaseOwner &owner) {
+bool lives_here(const LeaseOwner &owner) {
   if (owner.pid <= 0 || owner.host.empty() || owner.boot.empty()) return false;
-  if (owner.host != host_name() || owner.boot != boot_and_namespace()) return false;
+  return owner.host == host_name() && owner.boot == boot_and_namespace();
+}
+
+bool is_gone(const LeaseOwner &owner) {
+  if (!lives_here(owner)) return false;
   if (std::optional<uint64_t> start = start_time_of(owner.pid))
     return owner.start_time != 0 && *start != owner.start_time;
   // /proc may be hidden from us: only the kernel's own word counts.

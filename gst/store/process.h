@@ -10,6 +10,9 @@ namespace checkpoint {
 // the pid namespace: a pid says nothing in another container.
 LeaseOwner this_process();
 
+// Its host, boot and pid namespace are ours, so that we can tell whether it lives.
+bool lives_here(const LeaseOwner &owner);
+
 // True only when it is certain: the owner lived on this host, in this boot and pid namespace, and
 // no process has its pid and start time now.
 bool is_gone(const LeaseOwner &owner);

