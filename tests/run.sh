@@ -11,8 +11,8 @@ Builds in build/tests and runs every test. On a bare Debian 12 or 13 it first in
 that are missing (root or sudo); with all of them there it uses no network. The last line is
 "N passed, N failed"; the exit code is 0 only when nothing failed.
 
-  --filter NAME    only test programs whose name contains NAME, else test cases that contain it
-                   (a guarantee's tests: --filter g09)
+  --filter NAME    only test programs whose name contains NAME, else test cases whose name does;
+                   a guarantee's tests: --filter g09
   --sanitize       under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer, in
                    build/sanitize
   --werror         compiler warnings are errors
@@ -81,19 +81,33 @@ ninja -C "$build" >"$log" 2>&1 || {
   give_up "the build failed"
 }
 
-selection=()
-[ $lint = 1 ] || selection+=(--no-suite lint)
-if [ -n "$filter" ]; then
-  mapfile -t names < <(meson test -C "$build" --no-rebuild --list "${selection[@]}" 2>/dev/null |
-    sed 's/.*[/:] *//' | grep -F -- "$filter" || true)
-  selection+=("${names[@]}")
-  [ ${#names[@]} -gt 0 ] || export GST_CHECKS="*$filter*"
-fi
+suites=()
+[ $lint = 1 ] || suites+=(--no-suite lint)
+# run_tests LOG_NAME [PROGRAM]...: its exit code is not asked for; what it logged is summed up.
+run_tests() {
+  local name=$1
+  shift
+  rm -f "$build/meson-logs/$name.json"
+  CK_TIMEOUT_MULTIPLIER=$patience meson test -C "$build" --no-rebuild --num-processes 2 \
+    --timeout-multiplier "$patience" --logbase "$name" "${suites[@]}" "$@" >"$log" 2>&1 </dev/null || true
+  [ -f "$build/meson-logs/$name.json" ] || { tail -n 20 "$log"; give_up "meson test ran nothing"; }
+}
+
 echo "running the tests"
-results=$build/meson-logs/testlog.json
-rm -f "$results"
-# Its exit code is not asked for: what it logged is summed up.
-CK_TIMEOUT_MULTIPLIER=$patience meson test -C "$build" --no-rebuild --num-processes 2 \
-  --timeout-multiplier "$patience" "${selection[@]}" >"$log" 2>&1 </dev/null || true
-[ -f "$results" ] || { tail -n 20 "$log"; give_up "meson test ran nothing"; }
-python3 tests/support/summary.py "$results" $no_skips
+summary=()
+[ $no_skips = 0 ] || summary+=(--no-skips)
+programs=()
+if [ -n "$filter" ]; then
+  mapfile -t programs < <(meson test -C "$build" --no-rebuild --list "${suites[@]}" 2>/dev/null |
+    sed 's/.*[/:] *//' | grep -F -- "$filter" || true)
+fi
+if [ -z "$filter" ] || [ ${#programs[@]} -gt 0 ]; then
+  run_tests testlog "${programs[@]}"
+  summary+=("$build/meson-logs/testlog.json")
+fi
+# A guarantee's tests are both: programs, and cases of others.
+if [[ $filter =~ ^g[0-9]+ ]] || { [ -n "$filter" ] && [ ${#programs[@]} = 0 ]; }; then
+  GST_CHECKS="*$filter*" run_tests cases
+  summary+=(--cases "$build/meson-logs/cases.json")
+fi
+python3 tests/support/summary.py "${summary[@]}"
