@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "backends/file/file_store.h"
 #include "backends/memory/memory_store.h"
 #ifdef HAVE_SQLITE
 #include "backends/sqlite/sqlite_store.h"
@@ -15,6 +16,7 @@ void register_backends() {
   static std::once_flag once;
   std::call_once(once, [] {
     StoreRegistry &registry = StoreRegistry::instance();
+    register_file(registry);
     register_memory(registry);
 #ifdef HAVE_SQLITE
     register_sqlite(registry);
