@@ -48,6 +48,7 @@ inline constexpr std::chrono::milliseconds kMinute{60000};
 // An empty place with an open store, a frame store and a job.
 struct Fixture {
   explicit Fixture(int index);
+  explicit Fixture(std::unique_ptr<MetadataStorePlace> place);
 
   // Another store on the same place, as another process would have it.
   std::shared_ptr<MetadataStore> another(

@@ -12,7 +12,9 @@ std::vector<MetadataStoreCase> &cases() {
   return list;
 }
 
-Fixture::Fixture(int index) : place(cases()[static_cast<size_t>(index)].make_place()) {
+Fixture::Fixture(int index) : Fixture(cases()[static_cast<size_t>(index)].make_place()) {}
+
+Fixture::Fixture(std::unique_ptr<MetadataStorePlace> own) : place(std::move(own)) {
   store = another();
   frame_store = MUST(store->ensure_frame_store(Uuid::random(), "memory://frames", cancel));
   job = add_job("street");

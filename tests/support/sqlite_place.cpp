@@ -30,14 +30,20 @@ void on_log(LogLevel, const char *, const std::string &line) {
 
 std::atomic<uint64_t> steps{0};
 
-int on_profile(unsigned, void *, void *statement, void *) {
-  steps += static_cast<uint64_t>(
-      sqlite3_stmt_status(static_cast<sqlite3_stmt *>(statement), SQLITE_STMTSTATUS_VM_STEP, 1));
+std::function<void(const std::string &, sqlite3 *)> statement_hook;
+
+int on_trace(unsigned type, void *, void *p, void *) {
+  auto *statement = static_cast<sqlite3_stmt *>(p);
+  if (type == SQLITE_TRACE_STMT) {
+    if (statement_hook) statement_hook(sqlite3_sql(statement), sqlite3_db_handle(statement));
+    return 0;
+  }
+  steps += static_cast<uint64_t>(sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 1));
   return 0;
 }
 
 int on_connection(sqlite3 *db, char **, const void *) {
-  return sqlite3_trace_v2(db, SQLITE_TRACE_PROFILE, on_profile, nullptr);
+  return sqlite3_trace_v2(db, SQLITE_TRACE_PROFILE | SQLITE_TRACE_STMT, on_trace, nullptr);
 }
 
 // Every connection of the process counts its steps and tells when it waits.
@@ -101,6 +107,11 @@ class SqliteAccess : public SqlAccess {
 };
 
 }  // namespace
+
+void on_sqlite_statement(std::function<void(const std::string &, sqlite3 *)> hook) {
+  watch_connections();
+  statement_hook = std::move(hook);
+}
 
 std::unique_ptr<SqlAccess> open_sqlite(const std::string &path) {
   return std::make_unique<SqliteAccess>(path);

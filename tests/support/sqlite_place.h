@@ -5,6 +5,8 @@
 #include "conformance/metadata_store_suite.h"
 #include "support/temp_dir.h"
 
+struct sqlite3;
+
 namespace checkpoint {
 
 class SqlitePlace : public MetadataStorePlace {
@@ -34,6 +36,10 @@ class SqliteMemoryPlace : public MetadataStorePlace {
  private:
   const std::string name_;
 };
+
+// Runs for every statement that a connection of this process begins from now on, with its text and
+// the connection; empty: nothing runs. Not while other threads use connections.
+void on_sqlite_statement(std::function<void(const std::string &sql, sqlite3 *db)> hook);
 
 // A connection past the store.
 std::unique_ptr<SqlAccess> open_sqlite(const std::string &path);
