@@ -82,7 +82,8 @@ Result<Lease> SqliteStore::acquire_lease(JobKey job, const Branch &branch, const
             "stage '" + stage + "' of job '" + job_id + "' is taken over from process " +
                 std::to_string(row->owner->pid) + ", which is gone");
       } else if (others) {
-        if (expires_in != nullptr && !lives_here(*row->owner)) *expires_in = std::chrono::milliseconds(row->left);
+        if (expires_in != nullptr && !lives_here(*row->owner))
+          *expires_in = std::chrono::milliseconds(row->left);
         return Status(Code::kBusy,
                       "stage '" + stage + "' of job '" + job_id + "' is being written by process " +
                           std::to_string(row->owner->pid) + " on host " + row->owner->host,
