@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string>
 
+#include "elements/meta_codec.h"
+
 namespace checkpoint {
 
 namespace {
@@ -117,7 +119,7 @@ class BufferInput final : public FrameInput {
     if (mapped_) gst_buffer_unmap(buffer_.get(), &map_);
   }
 
-  Status check() const;
+  Status check();
 
   size_t held_bytes() const override { return held_; }
   size_t payload_size() const override { return payload_; }
@@ -130,9 +132,11 @@ class BufferInput final : public FrameInput {
   GstVideoMeta *video_meta() const {
     return caps_->is_raw() ? gst_buffer_get_video_meta(buffer_.get()) : nullptr;
   }
+  Status check_crop();
   // Does the payload stand at the start of the buffer as it is to be stored (padding apart)?
   bool in_default_layout(const GstVideoMeta *meta) const;
   bool in_one_piece() const;
+  void move_to_crop(MappedPlanes &source) const;
   Status copy_planes(GstVideoMeta *meta, MutableByteView out) const;
 
   BufferPtr buffer_;
@@ -140,11 +144,13 @@ class BufferInput final : public FrameInput {
   std::shared_ptr<MetaWatch> watch_;
   size_t held_ = 0;
   size_t payload_ = 0;
+  bool crop_applied_ = false;
+  guint crop_x_ = 0, crop_y_ = 0;  // where the payload begins in the buffer's picture
   bool mapped_ = false;
   GstMapInfo map_;
 };
 
-Status BufferInput::check() const {
+Status BufferInput::check() {
   if (payload_ == 0 || !caps_->is_raw()) return Status::ok();
   const GstVideoInfo &info = caps_->info();
   if (const GstVideoMeta *meta = video_meta()) {
@@ -157,15 +163,61 @@ Status BufferInput::check() const {
                                         std::to_string(meta->width) + "x" +
                                         std::to_string(meta->height) + " where its caps say " +
                                         size_text(*caps_));
-    if (!in_default_layout(meta)) return Status::ok();  // copy_planes() looks at each plane
   }
+  CHECKPOINT_RETURN_IF_ERROR(check_crop());
+  if (!in_default_layout(video_meta())) return Status::ok();  // copy_planes() looks at each plane
   size_t size = gst_buffer_get_size(buffer_.get());
   if (size < payload_) return too_small(size, *caps_);
   return Status::ok();
 }
 
+// There are two habits: caps that give the size of the whole picture, with the crop inside of it,
+// which is stored with the frame; and caps that give the size of the crop, with a video meta that
+// gives the larger whole. The second is stored as its cropped picture.
+Status BufferInput::check_crop() {
+  const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta(buffer_.get());
+  if (!crop) return Status::ok();
+  const GstVideoInfo &info = caps_->info();
+  const GstVideoFormatInfo *finfo = info.finfo;
+  auto width = static_cast<guint>(info.width), height = static_cast<guint>(info.height);
+  const GstVideoMeta *meta = video_meta();
+  guint whole_width = meta ? meta->width : width, whole_height = meta ? meta->height : height;
+  std::string place = std::to_string(crop->width) + "x" + std::to_string(crop->height) + " at " +
+                      std::to_string(crop->x) + "," + std::to_string(crop->y);
+  auto inside = [&](guint w, guint h) {
+    return uint64_t{crop->x} + crop->width <= w && uint64_t{crop->y} + crop->height <= h;
+  };
+  if (!inside(whole_width, whole_height))
+    return Status(Code::kCorrupt, "a buffer's crop meta says " + place + " where the picture is " +
+                                      std::to_string(whole_width) + "x" +
+                                      std::to_string(whole_height));
+  bool caps_are_whole = whole_width == width && whole_height == height;
+  if (caps_are_whole ||
+      (inside(width, height) && !(crop->width == width && crop->height == height)))
+    return Status::ok();
+  guint x_step = 1, y_step = 1;
+  bool cells = !GST_VIDEO_FORMAT_INFO_IS_TILED(finfo);
+  for (guint c = 0; c < finfo->n_components; c++) {
+    x_step = std::max(x_step, 1u << finfo->w_sub[c]);
+    y_step = std::max(y_step, 1u << finfo->h_sub[c]);
+    cells = cells && finfo->pixel_stride[c] > 0;
+  }
+  if (GST_VIDEO_INFO_IS_INTERLACED(&info)) y_step *= 2;
+  bool moved = crop->x != 0 || crop->y != 0;
+  if (crop->width != width || crop->height != height ||
+      (moved && (!cells || crop->x % x_step != 0 || crop->y % y_step != 0)))
+    return Status(Code::kUnsupported,
+                  "a crop of " + place + " in " + size_text(*caps_) + " can't be stored",
+                  "put videoconvert before it");
+  crop_applied_ = true;
+  crop_x_ = crop->x;
+  crop_y_ = crop->y;
+  return Status::ok();
+}
+
 bool BufferInput::in_default_layout(const GstVideoMeta *meta) const {
   if (!meta) return true;
+  if (crop_x_ != 0 || crop_y_ != 0) return false;
   const GstVideoInfo &info = caps_->info();
   for (guint p = 0; p < meta->n_planes; p++)
     if (meta->offset[p] != info.offset[p] || meta->stride[p] != info.stride[p]) return false;
@@ -199,11 +251,26 @@ Result<std::optional<ByteView>> BufferInput::map() {
 Status BufferInput::copy_to(MutableByteView out) {
   if (out.size() != payload_) return Status(Code::kInternal, "copy_to() with a wrong size");
   GstVideoMeta *meta = video_meta();
-  if (payload_ > 0 && !in_default_layout(meta)) return copy_planes(meta, out);
+  if (payload_ == 0) return Status::ok();
+  if (!in_default_layout(meta)) return copy_planes(meta, out);
   size_t copied = gst_buffer_extract(buffer_.get(), 0, out.data(), out.size());
   if (copied < payload_) return copied == 0 ? not_readable() : too_small(copied, *caps_);
-  if (payload_ > 0 && caps_->is_raw()) caps_->clear_padding(out);
+  if (caps_->is_raw()) caps_->clear_padding(out);
   return Status::ok();
+}
+
+// Planes from where the crop begins; check_crop() saw to it that it begins between pixels.
+void BufferInput::move_to_crop(MappedPlanes &source) const {
+  const GstVideoFormatInfo *finfo = caps_->info().finfo;
+  if (crop_x_ == 0 && crop_y_ == 0) return;
+  for (guint p = 0; p < finfo->n_planes; p++) {
+    for (guint c = 0; c < finfo->n_components; c++) {
+      if (finfo->plane[c] != p || caps_->planes()[p].palette) continue;
+      source.planes[p].data += ptrdiff_t{crop_x_ >> finfo->w_sub[c]} * finfo->pixel_stride[c] +
+                               ptrdiff_t{crop_y_ >> finfo->h_sub[c]} * source.planes[p].stride;
+      break;
+    }
+  }
 }
 
 Status BufferInput::copy_planes(GstVideoMeta *meta, MutableByteView out) const {
@@ -234,6 +301,7 @@ Status BufferInput::copy_planes(GstVideoMeta *meta, MutableByteView out) const {
     }
   }
   auto fits = [&] {
+    move_to_crop(source);
     for (guint p = 0; p < meta->n_planes; p++)
       if (!source.holds(p, parts[p].rows, parts[p].bytes)) return false;
     return true;
@@ -259,8 +327,9 @@ Status BufferInput::copy_planes(GstVideoMeta *meta, MutableByteView out) const {
   return Status::ok();
 }
 
-Status BufferInput::metas(std::vector<MetaBlob> &, std::vector<DetectionRow> &) {
-  return Status::ok();
+Status BufferInput::metas(std::vector<MetaBlob> &metas, std::vector<DetectionRow> &detections) {
+  return serialize_metas(buffer_.get(), watch_.get(), {.crop_applied = crop_applied_}, metas,
+                         detections);
 }
 
 }  // namespace

@@ -11,6 +11,12 @@ namespace {
 constexpr const char *kConvertHint =
     "put the converter or download element of that memory (and videoconvert) before it";
 
+// Fields in buffers of their own carry a feature although their memory is the ordinary one.
+bool is_plain_feature(std::string_view feature) {
+  return feature == GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY ||
+         feature == GST_CAPS_FEATURE_FORMAT_INTERLACED;
+}
+
 // Empty when they are fine, else the features that can't be taken.
 std::string foreign_features(const GstCaps *caps) {
   const GstCapsFeatures *features = gst_caps_get_features(caps, 0);
@@ -19,10 +25,7 @@ std::string foreign_features(const GstCaps *caps) {
   std::string foreign;
   for (guint i = 0; i < gst_caps_features_get_size(features); i++) {
     const char *feature = gst_caps_features_get_nth(features, i);
-    // Fields in buffers of their own carry a feature although their memory is the ordinary one.
-    if (std::strcmp(feature, GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY) == 0 ||
-        std::strcmp(feature, GST_CAPS_FEATURE_FORMAT_INTERLACED) == 0)
-      continue;
+    if (is_plain_feature(feature)) continue;
     if (!foreign.empty()) foreign += ", ";
     foreign += feature;
   }
@@ -47,6 +50,11 @@ PlaneLayout plane_layout(const GstVideoInfo &info, guint plane) {
   if (layout.palette || layout.tiled) {
     layout.stride = layout.row_bytes = extent;
     layout.rows = 1;
+    if (layout.tiled) {  // by default some formats get more than their tiles
+      size_t tiles = static_cast<size_t>(GST_VIDEO_TILE_X_TILES(info.stride[plane])) *
+                     static_cast<size_t>(GST_VIDEO_TILE_Y_TILES(info.stride[plane]));
+      layout.row_bytes = std::min(extent, tiles * finfo->tile_info[plane].size);
+    }
     return layout;
   }
   layout.stride = static_cast<size_t>(info.stride[plane]);
@@ -68,6 +76,91 @@ PlaneLayout plane_layout(const GstVideoInfo &info, guint plane) {
   return layout;
 }
 
+// "(memory:SystemMemory, format:Interlaced)…" with features that from_caps() takes?
+bool has_plain_features(std::string_view text) {
+  size_t end = text.find(')');
+  if (end == text.npos) return false;
+  std::string_view list = text.substr(1, end - 1);
+  while (true) {
+    while (list.starts_with(' ')) list.remove_prefix(1);
+    size_t comma = std::min(list.find(','), list.size());
+    if (!is_plain_feature(list.substr(0, comma))) return false;
+    if (comma == list.size()) return true;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+// A type that gst_caps_to_string() writes and whose values can't nest other caps or structures,
+// which GStreamer's parser reads with loud complaints.
+bool is_plain_type(std::string_view type) {
+  constexpr std::string_view kNames[] = {
+      "string",  "int",    "uint",    "gint64",   "guint64",   "double",   "float",   "gfloat",
+      "boolean", "guchar", "gchar",   "glong",    "gulong",    "guint",    "gint",    "gdouble",
+      "buffer",  "date",   "bitmask", "datetime", "GstBuffer", "fraction", "gboolean"};
+  if (std::find(std::begin(kNames), std::end(kNames), type) != std::end(kNames)) return true;
+  g_type_ensure(GST_TYPE_VIDEO_MULTIVIEW_FLAGSET);
+  GType t = g_type_from_name(std::string(type).c_str());
+  return t != G_TYPE_INVALID &&
+         (G_TYPE_IS_ENUM(t) || G_TYPE_IS_FLAGS(t) || G_TYPE_FUNDAMENTAL(t) == GST_TYPE_FLAG_SET);
+}
+
+// ", name=(type)value…" as gst_caps_to_string() writes it. Each value or array has a plain type in
+// front, an array may have one for all that is in it; nothing else nests.
+bool has_plain_fields(std::string_view text) {
+  bool quoted = false, type_wanted = false;
+  std::vector<bool> arrays;  // the arrays that are open: do their elements need types?
+  for (size_t i = 0; i < text.size(); i++) {
+    char c = text[i];
+    if (c == '\\')
+      i++;
+    else if (c == '"')
+      quoted = !quoted;
+    if (quoted || c == ' ') continue;
+    if (c == '(') {
+      size_t end = std::min(text.find(')', i), text.size());
+      if (end == text.size() || !is_plain_type(text.substr(i + 1, end - i - 1))) return false;
+      i = end;
+      type_wanted = false;
+    } else if (c == '<') {
+      arrays.push_back(type_wanted);
+    } else if (c == '>' && !arrays.empty()) {
+      arrays.pop_back();
+      type_wanted = false;
+    } else if (type_wanted || std::strchr(";[]{}>", c)) {
+      return false;
+    } else if (c == '=' && arrays.empty()) {
+      type_wanted = true;
+    } else if (c == ',' && !arrays.empty()) {
+      type_wanted = arrays.back();
+    }
+  }
+  return !quoted && arrays.empty() && !type_wanted;
+}
+
+// One structure of a type that from_caps() takes?
+bool is_one_of_ours(std::string_view text) {
+  for (std::string_view type : {"video/x-raw", "image/jpeg", "image/png"}) {
+    if (!text.starts_with(type)) continue;
+    std::string_view rest = text.substr(type.size());
+    if (rest.starts_with('(')) {
+      if (!has_plain_features(rest)) return false;
+      rest.remove_prefix(rest.find(')') + 1);
+    }
+    return rest.empty() || (rest[0] == ',' && has_plain_fields(rest));
+  }
+  return false;
+}
+
+// Fields that gst_caps_to_string() can't take.
+bool has_null_field(const GstStructure *s) {
+  for (gint i = 0; i < gst_structure_n_fields(s); i++) {
+    const char *field = gst_structure_nth_field_name(s, static_cast<guint>(i));
+    const GValue *v = gst_structure_get_value(s, field);
+    if (G_TYPE_IS_BOXED(G_VALUE_TYPE(v)) && !g_value_get_boxed(v)) return true;
+  }
+  return false;
+}
+
 Status unsupported(const GstCaps *caps, const std::string &why, const char *hint) {
   GCharPtr text(gst_caps_to_string(caps));
   return Status(Code::kUnsupported, why + " (caps " + text.get() + ")", hint);
@@ -76,14 +169,18 @@ Status unsupported(const GstCaps *caps, const std::string &why, const char *hint
 }  // namespace
 
 Result<std::shared_ptr<const StreamCaps>> StreamCaps::from_caps(const GstCaps *caps) {
-  if (!caps || !gst_caps_is_fixed(caps))
+  if (!caps || gst_caps_get_size(caps) != 1)
+    return Status(Code::kUnsupported, "the stream's caps are not fixed");
+  const GstStructure *structure = gst_caps_get_structure(caps, 0);
+  if (has_null_field(structure))
+    return Status(Code::kUnsupported, "a field of the stream's caps is empty");
+  if (!gst_caps_is_fixed(caps))
     return Status(Code::kUnsupported, "the stream's caps are not fixed");
   if (std::string foreign = foreign_features(caps); !foreign.empty())
     return unsupported(caps, "only video in system memory can be stored, not " + foreign,
                        kConvertHint);
 
   std::shared_ptr<StreamCaps> out(new StreamCaps);
-  const GstStructure *structure = gst_caps_get_structure(caps, 0);
   if (gst_structure_has_name(structure, "image/jpeg")) {
     out->content_ = Content::kJpeg;
   } else if (gst_structure_has_name(structure, "image/png")) {
@@ -108,7 +205,7 @@ Result<std::shared_ptr<const StreamCaps>> StreamCaps::from_caps(const GstCaps *c
   }
 
   GCharPtr text(gst_caps_to_string(caps));
-  CapsPtr again(gst_caps_from_string(text.get()));
+  CapsPtr again(is_one_of_ours(text.get()) ? gst_caps_from_string(text.get()) : nullptr);
   if (!again || !gst_caps_is_strictly_equal(again.get(), caps))
     return unsupported(caps, "a field of the caps has no text form that reads back as it was",
                        "take the field out with a capssetter");
@@ -118,10 +215,14 @@ Result<std::shared_ptr<const StreamCaps>> StreamCaps::from_caps(const GstCaps *c
 }
 
 Result<std::shared_ptr<const StreamCaps>> StreamCaps::parse(std::string_view text) {
+  // GStreamer's parser complains to its log about what it can't read; what can't be ours does not
+  // get that far.
   std::string terminated(text);
   if (terminated.size() != std::strlen(terminated.c_str()) ||
       !g_utf8_validate(terminated.data(), static_cast<gssize>(terminated.size()), nullptr))
     return Status(Code::kCorrupt, "the stored caps are no text");
+  if (!is_one_of_ours(terminated))
+    return Status(Code::kCorrupt, "the stored caps are not those of a stream that can be stored");
   CapsPtr caps(gst_caps_from_string(terminated.c_str()));
   if (!caps) return Status(Code::kCorrupt, "the stored caps can't be read");
   Result<std::shared_ptr<const StreamCaps>> out = from_caps(caps.get());
