@@ -138,7 +138,8 @@ static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
     case GST_EVENT_CAPS:
       break;  // through set_caps()
     default:
-      if (GST_EVENT_IS_SERIALIZED(event)) ok = recorder.event(event);
+      if (gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED)
+        ok = recorder.event(event);
   }
   if (!ok) {
     gst_event_unref(event);

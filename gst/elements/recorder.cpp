@@ -2,6 +2,7 @@
 #include "elements/recorder.h"
 
 #include "common/uuid.h"
+#include "core/codec.h"
 #include "core/names.h"
 #include "elements/buffer_input.h"
 #include "elements/error_table.h"
@@ -109,7 +110,9 @@ bool Recorder::start(const RecorderSettings &settings) {
   lineage_.reset();
   if (observer_) observer_->detach();
   observer_ = std::make_shared<Observer>(element_, settings.post_messages);
-  metas_ = std::make_shared<MetaWatch>();
+  metas_ = std::make_shared<MetaWatch>(false, [observer = observer_](const Status &status) {
+    observer->warn(status);
+  });
   {
     std::lock_guard lock(mutex_);
     before_ = {};
