@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "support/samples.h"
 
-#include <cmath>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <limits>
 
 #include "core/codec.h"
@@ -167,7 +166,7 @@ bool same_fields(const CheckpointFields &a, const CheckpointFields &b) {
 
 bool same_real(const std::optional<double> &a, const std::optional<double> &b) {
   if (!a || !b) return !a && !b;
-  return std::memcmp(&*a, &*b, sizeof(double)) == 0;
+  return std::bit_cast<uint64_t>(*a) == std::bit_cast<uint64_t>(*b);
 }
 
 bool same_detection(const DetectionRow &a, const DetectionRow &b) {
