@@ -110,9 +110,8 @@ bool Recorder::start(const RecorderSettings &settings) {
   lineage_.reset();
   if (observer_) observer_->detach();
   observer_ = std::make_shared<Observer>(element_, settings.post_messages);
-  metas_ = std::make_shared<MetaWatch>(false, [observer = observer_](const Status &status) {
-    observer->warn(status);
-  });
+  metas_ = std::make_shared<MetaWatch>(
+      false, [observer = observer_](const Status &status) { observer->warn(status); });
   {
     std::lock_guard lock(mutex_);
     before_ = {};
