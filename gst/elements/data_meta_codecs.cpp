@@ -206,7 +206,7 @@ class CustomCodec final : public MetaCodec {
     CHECKPOINT_ASSIGN_OR_RETURN(StructurePtr s, read_structure(in));
     if (in.remaining() > 0) return bad_meta(name(), "bytes left over");
     std::string type = gst_structure_get_name(s.get());
-    if (!register_type(type, tags)) return bad_meta(name(), "bad name");
+    CHECKPOINT_RETURN_IF_ERROR(ensure_type(type, tags));
     GstCustomMeta *meta = gst_buffer_add_custom_meta(buffer, type.c_str());
     GstStructure *to = gst_custom_meta_get_structure(meta);
     for (gint i = 0; i < gst_structure_n_fields(s.get()); i++) {
@@ -217,20 +217,26 @@ class CustomCodec final : public MetaCodec {
   }
 
  private:
-  // A type of an application or plugin that has not registered it in this process (yet).
-  static bool register_type(const std::string &type, const std::vector<std::string> &tags) {
+  // Registers a type of an application that has not done so in this process (yet). Names of
+  // GStreamer and its plugins are theirs: taken by us they would be lost to their owner.
+  static Status ensure_type(const std::string &type, const std::vector<std::string> &tags) {
     static std::mutex mutex;
     std::lock_guard lock(mutex);
+    Status taken(Code::kCorrupt, "stored meta custom: the name " + type + " is not one of those");
     if (const GstMetaInfo *info = gst_meta_get_info(type.c_str()))
-      return gst_meta_info_is_custom(info);
+      return gst_meta_info_is_custom(info) ? Status::ok() : taken;
     if (!is_type_name(type) || g_type_from_name(type.c_str()) != 0 ||
         g_type_from_name((type + "-api").c_str()) != 0)
-      return false;
+      return taken;
+    if (type.starts_with("Gst"))
+      return Status(Code::kUnsupported, "the meta " + type + " is not known in this process",
+                    "load the plugin that it comes from");
     std::vector<const gchar *> list;
     for (const std::string &tag : tags) list.push_back(tag.c_str());
     list.push_back(nullptr);
-    return gst_meta_register_custom(type.c_str(), list.data(), nullptr, nullptr, nullptr) !=
-           nullptr;
+    return gst_meta_register_custom(type.c_str(), list.data(), nullptr, nullptr, nullptr)
+               ? Status::ok()
+               : taken;
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include "elements/lineage.h"
 #include "elements/structure_codec.h"
+#include "elements/value_types.h"
 
 namespace checkpoint {
 
@@ -34,7 +35,10 @@ Result<EventPtr> read_protection(ByteReader &in) {
   const char *system = gst_structure_get_string(s.get(), "system");
   const char *origin = gst_structure_get_string(s.get(), "origin");
   const GValue *data = gst_structure_get_value(s.get(), "data");
-  if (!system || !data || !GST_VALUE_HOLDS_BUFFER(data) || !gst_value_get_buffer(data))
+  // They become part of the name of the event's structure.
+  if (!system || !is_structure_name(std::string("x-") + (origin ? origin : "") + "-" + system))
+    return corrupt(kProtection, "bad names");
+  if (!data || !GST_VALUE_HOLDS_BUFFER(data) || !gst_value_get_buffer(data))
     return corrupt(kProtection, "bad fields");
   return EventPtr(gst_event_new_protection(system, gst_value_get_buffer(data), origin));
 }

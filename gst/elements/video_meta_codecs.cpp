@@ -135,7 +135,7 @@ class AfdCodec final : public MetaCodec {
     auto spec = static_cast<GstVideoAFDSpec>(in.u32());
     auto value = static_cast<GstVideoAFDValue>(in.u32());
     if (in.failed() || field > 1 || spec < 0 || spec > GST_VIDEO_AFD_SPEC_SMPTE_ST2016_1 ||
-        value < 0 || value > 15)
+        value < 0 || value > 15 || (spec == GST_VIDEO_AFD_SPEC_DVB_ETSI && value == 0))
       return bad_meta(name(), "bad fields");
     return gst_buffer_add_video_afd_meta(buffer, field, spec, value) ? Status::ok()
                                                                      : bad_meta(name(), "refused");
