@@ -5,6 +5,7 @@
 #include "backends/backends.h"
 #include "common/log.h"
 #include "elements/checkpointsink.h"
+#include "elements/checkpointsrc.h"
 #include "elements/identity_meta.h"
 
 GST_DEBUG_CATEGORY_STATIC(checkpoint_debug);
@@ -35,7 +36,8 @@ static gboolean plugin_init(GstPlugin *plugin) {
   checkpoint::set_log_function(log_line);
   checkpoint::register_backends();
   checkpoint::register_identity_meta();
-  return GST_ELEMENT_REGISTER(checkpointsink, plugin);
+  return GST_ELEMENT_REGISTER(checkpointsink, plugin) &&
+         GST_ELEMENT_REGISTER(checkpointsrc, plugin);
 }
 
 #define PACKAGE "gst-checkpoint"

@@ -530,10 +530,10 @@ GST_START_TEST(g25_the_first_frame_needs_two_gets) {
   CheckpointReader reader(f.stores, row, {});
   for (uint64_t index : {0, 1, 99, 100, 299, 150}) {
     // Whoever comes third waits for ever: the frame has to come without it.
-    Gate gate;
-    std::atomic<int> gets{0};
-    f.frames->before("get", [&](const FrameStoreCall &, Cancellation &cancel) {
-      return ++gets > 2 ? gate.pass(cancel) : Status::ok();
+    auto gate = std::make_shared<Gate>();  // outlives the workers that wait in it
+    auto gets = std::make_shared<std::atomic<int>>(0);
+    f.frames->before("get", [gate, gets](const FrameStoreCall &, Cancellation &cancel) {
+      return ++*gets > 2 ? gate->pass(cancel) : Status::ok();
     });
     const auto at = reader.find_frame_at(index * kFrameTime + kFrameTime / 2, f.cancel);
     ck_assert(at.is_ok() && at->has_value());
@@ -544,7 +544,7 @@ GST_START_TEST(g25_the_first_frame_needs_two_gets) {
     ck_assert_uint_eq(frame.row.index, index);
     ck_assert(same_bytes(payload_of(frame), made_payload(index, 2000)));
     ck_assert_uint_eq(frame.metas.size(), 1);
-    gate.open();
+    gate->open();
     reader.seek({0, 0, false, false});
     must_be_end(reader.next(f.cancel));
     f.frames->before("get", {});

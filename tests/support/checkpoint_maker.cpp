@@ -214,4 +214,11 @@ std::shared_ptr<Stores> memory_stores(
   return must(Stores::bind(frames, metadata, Stores::Access::kWrite, cancel));
 }
 
+std::shared_ptr<Stores> stores_at(const std::string &frame_store,
+                                  const std::string &metadata_store) {
+  register_backends();
+  Cancellation cancel;
+  return must(Stores::open(frame_store, metadata_store, Stores::Access::kWrite, cancel));
+}
+
 }  // namespace checkpoint

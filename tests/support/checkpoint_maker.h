@@ -91,4 +91,8 @@ std::shared_ptr<Stores> memory_stores(
     const std::function<std::shared_ptr<MetadataStore>(std::shared_ptr<MetadataStore>)>
         &wrap_metadata = {});
 
+// The pair at these URIs, to write to.
+std::shared_ptr<Stores> stores_at(const std::string &frame_store,
+                                  const std::string &metadata_store);
+
 }  // namespace checkpoint

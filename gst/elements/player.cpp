@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elements/player.h"
+
+#include <utility>
+
+#include "common/log.h"
+#include "core/names.h"
+#include "elements/buffer_output.h"
+#include "elements/error_table.h"
+#include "elements/identity_meta.h"
+#include "elements/lineage.h"
+
+namespace checkpoint {
+
+namespace {
+
+// Seeks run on the thread that asks, and the base class hands do_seek() a segment only.
+struct PendingSeek {
+  const Player *player = nullptr;
+  SeekRequest request;
+};
+thread_local PendingSeek pending_seek;
+// The source that this thread is starting.
+thread_local const Player *starting = nullptr;
+
+class ObjectLock {
+ public:
+  explicit ObjectLock(gpointer object) : object_(object) { GST_OBJECT_LOCK(object_); }
+  ~ObjectLock() { GST_OBJECT_UNLOCK(object_); }
+  ObjectLock(const ObjectLock &) = delete;
+  ObjectLock &operator=(const ObjectLock &) = delete;
+
+ private:
+  gpointer object_;
+};
+
+}  // namespace
+
+Player::SeekScope::SeekScope(Player &player, const SeekRequest &request) {
+  pending_seek = {&player, request};
+}
+Player::SeekScope::~SeekScope() { pending_seek = {}; }
+
+Player::Player(GstBaseSrc *element)
+    : element_(element),
+      pad_(GST_BASE_SRC_PAD(element)),
+      metas_(false,
+             [element](const Status &status) { post_warning(GST_ELEMENT(element), status); }),
+      waiting_(std::make_shared<Cancellation>()) {
+  gst_pad_add_probe(pad_, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_event, this, nullptr);
+}
+
+Player::~Player() {
+  end_start();
+  disconnect();
+}
+
+Status Player::check(const SourceSettings &settings) {
+  const CheckpointUri &what = settings.what;
+  if (!what.checkpoint_id) {
+    if (what.job_id.empty() || what.stage.empty())
+      return {Code::kInvalidArgument, what.job_id.empty() ? "no job-id is set" : "no stage is set",
+              "set job-id and stage, or checkpoint-id, or a checkpoint:// URI"};
+    CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", what.job_id));
+    CHECKPOINT_RETURN_IF_ERROR(check_name("stage", what.stage));
+    if (what.scenario && !what.scenario->empty())
+      CHECKPOINT_RETURN_IF_ERROR(check_name("scenario", *what.scenario));
+  }
+  if (what.stop_index >= 0 && what.stop_index < what.start_index)
+    return {Code::kInvalidArgument, "stop-index " + std::to_string(what.stop_index) +
+                                        " is before start-index " +
+                                        std::to_string(what.start_index)};
+  return Status::ok();
+}
+
+void Player::progress(GstProgressType type, const std::string &text) {
+  gst_element_post_message(
+      GST_ELEMENT(element_),
+      gst_message_new_progress(GST_OBJECT(element_), type, "connect", text.c_str()));
+}
+
+void Player::start(const SourceSettings &settings) {
+  end_start();
+  auto cancel = std::make_shared<Cancellation>();
+  {
+    std::lock_guard lock(mutex_);
+    connecting_ = cancel;
+  }
+  connector_ = std::thread([this, settings, cancel, keep = gst_object_ref(element_)] {
+    connect(settings, cancel);
+    gst_object_unref(keep);
+  });
+}
+
+void Player::connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel) {
+  progress(GST_PROGRESS_TYPE_START, "opening the stores");
+  auto opened = SourceConnection::open(settings, *cancel);
+  if (cancel->cancelled() || opened.status().is(Code::kCancelled)) {
+    progress(GST_PROGRESS_TYPE_CANCELED, "stopped");
+    gst_base_src_start_complete(element_, GST_FLOW_FLUSHING);
+    return;
+  }
+  if (!opened.is_ok()) {
+    progress(GST_PROGRESS_TYPE_ERROR, "could not open the checkpoint");
+    post_error(GST_ELEMENT(element_), opened.status());
+    gst_base_src_start_complete(element_, GST_FLOW_ERROR);
+    return;
+  }
+  const std::shared_ptr<SourceConnection> connection = std::move(*opened);
+  const CheckpointRow &row = connection->row();
+  const std::string text = "job " + row.fields.job_id + ", stage " + row.fields.stage +
+                           ": checkpoint " + row.id.to_string() + ", version " +
+                           std::to_string(row.version) + ", " + std::to_string(row.frames) +
+                           " frames";
+  log(LogLevel::kInfo, "source", text);
+  if (row.frames > 0 && connection->first() >= row.frames)
+    post_warning(
+        GST_ELEMENT(element_),
+        {Code::kInvalidArgument,
+         "start-index is behind the last frame: the checkpoint has " + std::to_string(row.frames)});
+
+  progress(GST_PROGRESS_TYPE_COMPLETE, text);
+
+  // A seek that comes now waits for this lock, and finds a source that has started.
+  GST_PAD_STREAM_LOCK(pad_);
+  GstEvent *waiting_seek = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    connection_ = connection;
+    replay_ = std::make_shared<Replay>(connection, settings.what.loop);
+  }
+  loop_ = settings.what.loop;
+  caps_sent_.reset();
+  lineage_sent_ = false;
+  {
+    ObjectLock lock(element_);
+    element_->segment.duration = static_cast<guint64>(connection->end_time());
+    connected_ = true;
+    if (element_->pending_seek) waiting_seek = gst_event_ref(element_->pending_seek);
+  }
+  {
+    std::optional<SeekScope> scope;
+    if (waiting_seek) scope.emplace(*this, SeekRequest::of(waiting_seek));
+    starting = this;
+    gst_base_src_start_complete(element_, GST_FLOW_OK);
+    starting = nullptr;
+  }
+  GST_PAD_STREAM_UNLOCK(pad_);
+  if (waiting_seek) gst_event_unref(waiting_seek);
+}
+
+void Player::end_start() {
+  std::shared_ptr<Cancellation> connecting;
+  {
+    std::lock_guard lock(mutex_);
+    connecting = connecting_;
+  }
+  if (connecting) connecting->cancel();
+  if (!connector_.joinable()) return;
+  // A bus's sync handler may change the state on this very thread.
+  if (connector_.get_id() == std::this_thread::get_id())
+    connector_.detach();
+  else
+    connector_.join();
+}
+
+void Player::disconnect() {
+  std::shared_ptr<SourceConnection> connection;
+  std::shared_ptr<Replay> replay;
+  {
+    ObjectLock lock(element_);
+    connected_ = false;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    connection = std::move(connection_);
+    replay = std::move(replay_);
+    connection_.reset();
+    replay_.reset();
+  }
+}
+
+std::shared_ptr<SourceConnection> Player::connection() const {
+  std::lock_guard lock(mutex_);
+  return connection_;
+}
+
+std::shared_ptr<Cancellation> Player::waiting() const {
+  std::lock_guard lock(mutex_);
+  return waiting_;
+}
+
+void Player::unlock() { waiting()->cancel(); }
+
+void Player::unlock_stop() {
+  std::lock_guard lock(mutex_);
+  waiting_ = std::make_shared<Cancellation>();
+}
+
+GstFlowReturn Player::create(GstBuffer **out) {
+  std::shared_ptr<Replay> replay;
+  std::shared_ptr<SourceConnection> connection;
+  std::shared_ptr<Cancellation> cancel;
+  {
+    std::lock_guard lock(mutex_);
+    replay = replay_;
+    connection = connection_;
+    cancel = waiting_;
+  }
+  if (!replay) return GST_FLOW_FLUSHING;
+  Result<ReplayStep> step = replay->next(*cancel);
+  if (!step.is_ok()) {
+    if (step.status().is(Code::kCancelled)) return GST_FLOW_FLUSHING;
+    post_error(GST_ELEMENT(element_), step.status());
+    return GST_FLOW_ERROR;
+  }
+  for (const Status &warning : step->warnings) post_warning(GST_ELEMENT(element_), warning);
+
+  pushing_ = true;
+  const bool negotiated = set_caps(step->caps);
+  if (negotiated) push_events(std::move(step->events));
+  pushing_ = false;
+  if (!negotiated) return GST_PAD_IS_FLUSHING(pad_) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
+  if (!step->frame) return GST_FLOW_EOS;
+
+  const uint64_t sequence = step->frame->row.sequence;
+  BufferOptions options;
+  options.video_meta = video_meta_;
+  options.watch = &metas_;
+  Result<BufferPtr> buffer = make_buffer(std::move(*step->frame), *step->caps, options);
+  if (!buffer.is_ok()) {
+    post_error(GST_ELEMENT(element_),
+               buffer.status().with_context("checkpoint " + connection->row().id.to_string() +
+                                            ", sequence " + std::to_string(sequence)));
+    return GST_FLOW_ERROR;
+  }
+  set_frame_identity(buffer->get(),
+                     {connection->job_uuid(), connection->row().fields.job_id, sequence});
+  if (step->discont) GST_BUFFER_FLAG_SET(buffer->get(), GST_BUFFER_FLAG_DISCONT);
+  *out = buffer->release();
+  return GST_FLOW_OK;
+}
+
+bool Player::set_caps(const std::shared_ptr<const StreamCaps> &caps) {
+  if (!caps || caps == caps_sent_) return true;
+  caps_sent_.reset();
+  if (!gst_base_src_set_caps(element_, caps->caps())) return false;
+  if (!gst_base_src_negotiate(element_)) return false;  // asks for allocation anew
+  caps_sent_ = caps;
+  return true;
+}
+
+void Player::push_events(std::vector<EventPtr> events) {
+  for (EventPtr &event : events) {
+    const bool segment = GST_EVENT_TYPE(event.get()) == GST_EVENT_SEGMENT;
+    if (segment) {
+      // The base class's segment is always what downstream has: it counts positions in it.
+      const GstSegment *sent;
+      gst_event_parse_segment(event.get(), &sent);
+      ObjectLock lock(element_);
+      const guint64 duration = element_->segment.duration;
+      element_->segment = *sent;
+      element_->segment.duration = duration;
+    }
+    gst_pad_push_event(pad_, event.release());
+    if (segment) push_lineage();
+  }
+}
+
+void Player::push_lineage() {
+  if (lineage_sent_) return;
+  const CheckpointRow &row = connection()->row();
+  Lineage lineage;
+  lineage.job_id = row.fields.job_id;
+  lineage.checkpoint = row.id;
+  lineage.stage = row.fields.stage;
+  lineage.stage_index = row.fields.stage_index;
+  lineage.video_path = row.fields.video_path;
+  lineage.branch = row.fields.branch;
+  lineage_sent_ = gst_pad_push_event(pad_, make_lineage_event(lineage).release());
+}
+
+// After start and seek the base class sends its segment right before the first buffer, too late for
+// the events that have to come between. So the segment goes out with those events, and the base
+// class's, which is the same, ends here.
+GstPadProbeReturn Player::on_event(GstPad *, GstPadProbeInfo *info, gpointer self) {
+  auto *player = static_cast<Player *>(self);
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+  if (GST_EVENT_TYPE(event) != GST_EVENT_SEGMENT || player->pushing_ || !player->base_segment_due_)
+    return GST_PAD_PROBE_OK;
+  player->base_segment_due_ = false;
+  gst_event_unref(event);
+  return GST_PAD_PROBE_HANDLED;
+}
+
+bool Player::prepare_seek(GstEvent *event, GstSegment *segment) {
+  pending_seek = {this, SeekRequest::of(event)};
+  const SeekRequest &request = pending_seek.request;
+  if (request.format != GST_FORMAT_DEFAULT) return false;
+  return gst_segment_do_seek(segment, request.rate, GST_FORMAT_TIME, request.flags,
+                             GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_SET, GST_CLOCK_TIME_NONE, nullptr);
+}
+
+bool Player::do_seek(GstSegment *segment) {
+  std::shared_ptr<Replay> replay;
+  std::shared_ptr<Cancellation> cancel;
+  {
+    std::lock_guard lock(mutex_);
+    replay = replay_;
+    // Seeks that waited for the start end with the start.
+    cancel = starting == this ? connecting_ : waiting_;
+  }
+  if (!replay) return false;
+  const guint64 duration = element_->segment.duration;
+  segment->duration = duration;
+  caps_sent_.reset();
+  if (pending_seek.player == this) {
+    const Status status = replay->seek(pending_seek.request, segment, *cancel);
+    if (!status.is_ok()) {
+      if (!status.is(Code::kUnsupported)) post_error(GST_ELEMENT(element_), status);
+      return false;
+    }
+  } else {
+    replay->begin(segment);
+  }
+  base_segment_due_ = true;
+  return true;
+}
+
+void Player::flushed() {
+  std::shared_ptr<Replay> replay;
+  {
+    std::lock_guard lock(mutex_);
+    replay = replay_;
+  }
+  if (!replay) return;
+  replay->repeat_segment();
+  caps_sent_.reset();
+  base_segment_due_ = true;
+}
+
+std::optional<bool> Player::seek_event(GstEvent *event) {
+  const SeekRequest request = SeekRequest::of(event);
+  {
+    ObjectLock lock(element_);
+    if (!connected_) {
+      // It is done when the source has started.
+      gst_event_replace(&element_->pending_seek, event);
+      return true;
+    }
+  }
+  if (!(request.flags & GST_SEEK_FLAG_INSTANT_RATE_CHANGE)) return std::nullopt;
+  double rate;
+  {
+    ObjectLock lock(element_);
+    rate = element_->segment.rate;
+  }
+  if (request.start_type != GST_SEEK_TYPE_NONE || request.stop_type != GST_SEEK_TYPE_NONE ||
+      (request.flags & GST_SEEK_FLAG_FLUSH) || rate * request.rate <= 0)
+    return false;
+  GstEvent *change = gst_event_new_instant_rate_change(request.rate / rate,
+                                                       static_cast<GstSegmentFlags>(request.flags));
+  gst_event_set_seqnum(change, request.seqnum);
+  return gst_pad_push_event(pad_, change);
+}
+
+void Player::decide_allocation(GstQuery *query) {
+  video_meta_ = gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+  // Frames come in memory of their own; a pool would only be filled for nothing.
+  while (gst_query_get_n_allocation_pools(query) > 0)
+    gst_query_remove_nth_allocation_pool(query, 0);
+}
+
+GstCaps *Player::caps() const {
+  auto connected = connection();
+  if (!connected) return nullptr;
+  GstCaps *caps = gst_caps_new_empty();
+  for (const auto &one : connected->caps()) gst_caps_append(caps, gst_caps_copy(one->caps()));
+  return caps;
+}
+
+std::optional<bool> Player::query(GstQuery *query) {
+  const GstQueryType type = GST_QUERY_TYPE(query);
+  if (type == GST_QUERY_FORMATS) {
+    gst_query_set_formats(query, 2, GST_FORMAT_TIME, GST_FORMAT_DEFAULT);
+    return true;
+  }
+  if (type == GST_QUERY_SCHEDULING) {
+    // The base class would start the source to find this out.
+    gst_query_set_scheduling(query, GST_SCHEDULING_FLAG_SEEKABLE, 1, -1, 0);
+    gst_query_add_scheduling_mode(query, GST_PAD_MODE_PUSH);
+    return true;
+  }
+  if (type == GST_QUERY_CONVERT) return convert(query);
+  if (type != GST_QUERY_DURATION && type != GST_QUERY_POSITION && type != GST_QUERY_SEEKING)
+    return std::nullopt;
+
+  GstFormat format;
+  if (type == GST_QUERY_DURATION)
+    gst_query_parse_duration(query, &format, nullptr);
+  else if (type == GST_QUERY_POSITION)
+    gst_query_parse_position(query, &format, nullptr);
+  else
+    gst_query_parse_seeking(query, &format, nullptr, nullptr, nullptr);
+  if (format != GST_FORMAT_TIME && format != GST_FORMAT_DEFAULT) return std::nullopt;
+  std::shared_ptr<Replay> replay;
+  std::shared_ptr<SourceConnection> c;
+  {
+    std::lock_guard lock(mutex_);
+    replay = replay_;
+    c = connection_;
+  }
+  if (!c) return false;
+  const bool time = format == GST_FORMAT_TIME;
+  const uint64_t first = time ? c->first_time() : c->first();
+  const uint64_t end = time ? c->end_time() : c->end();
+  if (type == GST_QUERY_SEEKING) {
+    const bool seekable = first != kNone;
+    gst_query_set_seeking(query, format, seekable, seekable ? static_cast<gint64>(first) : -1,
+                          static_cast<gint64>(end));
+    return true;
+  }
+  const uint64_t value = type == GST_QUERY_DURATION ? end
+                         : time                     ? replay->position()
+                                                    : replay->index();
+  if (value == kNone) return false;
+  if (type == GST_QUERY_DURATION)
+    gst_query_set_duration(query, format, static_cast<gint64>(value));
+  else
+    gst_query_set_position(query, format, static_cast<gint64>(value));
+  return true;
+}
+
+std::optional<bool> Player::convert(GstQuery *query) {
+  GstFormat from, to;
+  gint64 value;
+  gst_query_parse_convert(query, &from, &value, &to, nullptr);
+  const bool ours = (from == GST_FORMAT_TIME && to == GST_FORMAT_DEFAULT) ||
+                    (from == GST_FORMAT_DEFAULT && to == GST_FORMAT_TIME);
+  if (!ours) return std::nullopt;
+  auto c = connection();
+  if (!c || value < 0) return false;
+  const auto number = static_cast<uint64_t>(value);
+  const auto cancel = waiting();
+  if (from == GST_FORMAT_TIME && c->end_time() != kNone && number >= c->end_time()) {
+    gst_query_set_convert(query, from, value, to, static_cast<gint64>(c->end()));
+    return true;
+  }
+  auto found = from == GST_FORMAT_TIME ? c->index_at(number, *cancel) : c->time_of(number, *cancel);
+  if (!found.is_ok() || !*found) return false;
+  gst_query_set_convert(query, from, value, to, static_cast<gint64>(**found));
+  return true;
+}
+
+}  // namespace checkpoint

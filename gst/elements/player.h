@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What checkpointsrc does: connects on a thread of its own, seeks, and hands out buffers with the
+// events before them. The element over it only translates calls.
+#pragma once
+
+#include <gst/base/gstpushsrc.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "elements/meta_codec.h"
+#include "elements/replay.h"
+#include "elements/source_connection.h"
+
+namespace checkpoint {
+
+// Lock order: the pad's stream lock, then mutex_, then the object lock. No store is waited for
+// under mutex_ or the object lock.
+class Player {
+ public:
+  explicit Player(GstBaseSrc *element);
+  ~Player();
+  Player(const Player &) = delete;
+  Player &operator=(const Player &) = delete;
+
+  // Could these ever work?
+  static Status check(const SourceSettings &settings);
+
+  // --- from state changes
+  // Begins to connect and returns; the base class hears of the end by
+  // gst_base_src_start_complete(), the bus of a failure by one ERROR.
+  void start(const SourceSettings &settings);
+  // Ends connecting, at once. Before the base class deactivates the pads.
+  void end_start();
+  // Lets the stores go. After that.
+  void disconnect();
+
+  // --- from the base class
+  void unlock();
+  void unlock_stop();
+  GstFlowReturn create(GstBuffer **buffer);
+  // The segment of an index seek is filled in by do_seek(); this notes the request for it.
+  bool prepare_seek(GstEvent *event, GstSegment *segment);
+  bool do_seek(GstSegment *segment);
+  void decide_allocation(GstQuery *query);
+  GstCaps *caps() const;  // nullptr: not connected
+
+  // --- events and queries; nullopt: the base class's
+  std::optional<bool> seek_event(GstEvent *event);
+  std::optional<bool> query(GstQuery *query);
+  // Around a flush that came from outside and not by a seek; with the stream lock held.
+  void flushed();
+
+  // What do_seek() is about: calls of the base class don't say.
+  class SeekScope {
+   public:
+    SeekScope(Player &player, const SeekRequest &request);
+    ~SeekScope();
+    SeekScope(const SeekScope &) = delete;
+    SeekScope &operator=(const SeekScope &) = delete;
+  };
+
+ private:
+  void connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel);
+  void push_events(std::vector<EventPtr> events);
+  void push_lineage();
+  bool set_caps(const std::shared_ptr<const StreamCaps> &caps);
+  std::optional<bool> convert(GstQuery *query);
+  std::shared_ptr<SourceConnection> connection() const;
+  std::shared_ptr<Cancellation> waiting() const;
+  void progress(GstProgressType type, const std::string &text);
+  static GstPadProbeReturn on_event(GstPad *pad, GstPadProbeInfo *info, gpointer self);
+
+  GstBaseSrc *const element_;
+  GstPad *const pad_;
+  MetaWatch metas_;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<SourceConnection> connection_;  // protected by mutex_
+  std::shared_ptr<Cancellation> waiting_;         // of create() and seeks; protected by mutex_
+  std::shared_ptr<Cancellation> connecting_;      // protected by mutex_
+  std::shared_ptr<Replay> replay_;                // protected by mutex_; used under the stream lock
+  bool connected_ = false;                        // protected by the object lock
+  std::thread connector_;                         // of the state changes
+
+  // --- protected by the stream lock
+  bool loop_ = false;
+  std::shared_ptr<const StreamCaps> caps_sent_;
+  bool lineage_sent_ = false;
+  bool video_meta_ = false;
+  bool pushing_ = false;           // what goes out now is ours
+  bool base_segment_due_ = false;  // the base class will send a segment that we sent already
+};
+
+}  // namespace checkpoint

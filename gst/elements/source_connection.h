@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What checkpointsrc plays: the stores, the checkpoint and the part of it that was asked for.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/reader.h"
+#include "core/stores.h"
+#include "elements/checkpoint_uri.h"
+#include "elements/stream_caps.h"
+
+namespace checkpoint {
+
+// The properties, as they were when the element started.
+struct SourceSettings {
+  CheckpointUri what;
+  uint64_t read_ahead = ReaderOptions().read_ahead;  // bytes
+  std::string frame_store, metadata_store;           // URIs
+};
+
+// Immutable but for the reader, which belongs to the streaming thread; the rest may be used by any
+// thread.
+class SourceConnection {
+ public:
+  // Waits for stores.
+  static Result<std::shared_ptr<SourceConnection>> open(const SourceSettings &settings,
+                                                        Cancellation &cancel);
+
+  const CheckpointRow &row() const { return row_; }
+  const Uuid &job_uuid() const { return job_uuid_; }
+  CheckpointReader &reader() { return *reader_; }
+  // By their numbers.
+  const std::vector<std::shared_ptr<const StreamCaps>> &caps() const { return caps_; }
+
+  // The frames to play: indexes [first, end).
+  uint64_t first() const { return first_; }
+  uint64_t end() const { return end_; }
+  // All of the checkpoint?
+  bool whole() const { return first_ == 0 && end_ == row_.frames; }
+  // Stream times of the first frame to play and of the end of the last; kNone where not known.
+  uint64_t first_time() const { return first_time_; }
+  uint64_t end_time() const { return end_time_; }
+
+  // nullopt: there is none with that index.
+  Result<std::optional<FrameRow>> frame(uint64_t index, Cancellation &cancel) const;
+  // The index of the frame that is shown at this stream time; nullopt: none is so early.
+  Result<std::optional<uint64_t>> index_at(uint64_t time, Cancellation &cancel) const;
+  // The stream time at which frame `index` begins, or the last one ends; nullopt: it has none.
+  Result<std::optional<uint64_t>> time_of(uint64_t index, Cancellation &cancel) const;
+
+ private:
+  SourceConnection() = default;
+
+  std::shared_ptr<Stores> stores_;
+  CheckpointRow row_;
+  Uuid job_uuid_;
+  std::unique_ptr<CheckpointReader> reader_;
+  std::vector<std::shared_ptr<const StreamCaps>> caps_;
+  uint64_t first_ = 0, end_ = 0;
+  uint64_t first_time_ = kNone, end_time_ = kNone;
+};
+
+}  // namespace checkpoint
