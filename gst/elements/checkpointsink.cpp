@@ -87,20 +87,15 @@ static void gst_checkpoint_sink_finalize(GObject *object) {
   G_OBJECT_CLASS(gst_checkpoint_sink_parent_class)->finalize(object);
 }
 
-static gboolean gst_checkpoint_sink_start(GstBaseSink *sink) {
-  Private &priv = *GST_CHECKPOINT_SINK(sink)->priv;
-  GST_OBJECT_LOCK(sink);
-  RecorderSettings settings = priv.settings;
-  GST_OBJECT_UNLOCK(sink);
-  return priv.recorder.start(settings);
-}
-
 static GstStateChangeReturn gst_checkpoint_sink_change_state(GstElement *element,
                                                              GstStateChange transition) {
   Recorder &recorder = recorder_of(element);
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
-    // Settings may have changed since NULL.
-    if (!gst_checkpoint_sink_start(GST_BASE_SINK(element))) return GST_STATE_CHANGE_FAILURE;
+    // Here and not in start(), to whose failure the base class adds an error of its own.
+    GST_OBJECT_LOCK(element);
+    RecorderSettings settings = GST_CHECKPOINT_SINK(element)->priv->settings;
+    GST_OBJECT_UNLOCK(element);
+    if (!recorder.start(settings)) return GST_STATE_CHANGE_FAILURE;
     recorder.run();
   }
   GstStateChangeReturn result =
@@ -188,7 +183,6 @@ static void gst_checkpoint_sink_class_init(GstCheckpointSinkClass *klass) {
       "Stores frames and stage metadata, so that a pipeline can start again here",
       "gst-checkpoint developers");
 
-  sink_class->start = gst_checkpoint_sink_start;
   sink_class->set_caps = gst_checkpoint_sink_set_caps;
   sink_class->render = gst_checkpoint_sink_render;
   sink_class->event = gst_checkpoint_sink_event;

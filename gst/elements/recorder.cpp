@@ -25,13 +25,19 @@ class Recorder::Observer : public WriterObserver {
     std::lock_guard lock(mutex_);
     element_ = nullptr;
   }
-  // The one ERROR; false when there was one already.
+  // The one ERROR; false when there was one already. It is on the bus when this returns, whoever
+  // posted it, so that no flow error overtakes it.
   bool report(const Status &status) {
-    if (reported_.exchange(true)) return false;
-    with_element([&](GstElement *element) { post_error(element, status); });
+    std::lock_guard lock(mutex_);
+    if (reported_) return false;
+    reported_ = true;
+    if (element_) post_error(element_, status);
     return true;
   }
-  bool reported() const { return reported_; }
+  bool reported() {
+    std::lock_guard lock(mutex_);
+    return reported_;
+  }
   void warn(const Status &status) {
     with_element([&](GstElement *element) { post_warning(element, status); });
   }
@@ -77,7 +83,7 @@ class Recorder::Observer : public WriterObserver {
   std::mutex mutex_;     // held while posting, so that detach() waits for it
   GstElement *element_;  // protected by mutex_
   const bool post_messages_;
-  std::atomic<bool> reported_{false};
+  bool reported_ = false;  // protected by mutex_
 };
 
 Recorder::Recorder(GstElement *element) : element_(element) {}

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The element in real pipelines, over a folder and SQLite; over stores that block where it has to
+// wait.
+#include "elements/checkpointsink.h"
+
+#include <gst/check/gstharness.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include "backends/backends.h"
+#include "elements/identity_meta.h"
+#include "elements/lineage.h"
+#include "store/registry.h"
+#include "support/check.h"
+#include "support/faulty_frame_store.h"
+#include "support/gate.h"
+#include "support/pipeline.h"
+#include "support/temp_dir.h"
+
+using namespace checkpoint;
+
+namespace {
+
+// The store behind frame-store=gated://…; made anew by each test that wants one.
+std::shared_ptr<FaultyFrameStore> gated;
+
+void set_up() {
+  static bool done = false;
+  if (done) return;
+  done = true;
+  register_backends();
+  register_identity_meta();
+  GST_ELEMENT_REGISTER(checkpointsink, nullptr);
+  StoreRegistry::instance().add_frame_store(
+      "gated", [](const StoreUri &) -> Result<std::shared_ptr<FrameStore>> {
+        if (!gated) {
+          auto memory =
+              StoreRegistry::instance().make_frame_store("memory://" + Uuid::random().to_string());
+          if (!memory.is_ok()) return memory.status();
+          gated = std::make_shared<FaultyFrameStore>(*memory);
+        }
+        return std::shared_ptr<FrameStore>(gated);
+      });
+}
+
+struct Folder : TempDir {
+  Folder() {
+    set_up();
+    gated.reset();
+  }
+  std::string stores() const {
+    return " frame-store=" + file("frames") + " metadata-store=" + database() + " ";
+  }
+  std::string gated_stores() const {
+    return " frame-store=gated://x metadata-store=" + database() + " ";
+  }
+  std::string database() const { return file("checkpoints.db"); }
+  std::string value(const std::string &sql) const { return query_value(database(), sql); }
+};
+
+std::string source(int buffers, const std::string &caps =
+                                    "video/x-raw,format=I420,width=64,height=48,framerate=30/1") {
+  return "videotestsrc num-buffers=" + std::to_string(buffers) + " ! " + caps + " ! ";
+}
+
+void expect_error(const BusLog &log, const std::string &domain_and_code, const std::string &text) {
+  ck_assert(!log.eos);
+  ck_assert_msg(log.errors.size() >= 1, "no error");
+  ck_assert_msg(log.sources[0].find("checkpointsink") == 0, "first error from %s",
+                log.sources[0].c_str());
+  ck_assert_msg(log.errors[0].find(domain_and_code) == 0, "%s", log.errors[0].c_str());
+  ck_assert_msg(log.errors[0].find(text) != std::string::npos, "%s", log.errors[0].c_str());
+  int ours = 0;
+  for (const std::string &from : log.sources) ours += from.find("checkpointsink") == 0;
+  ck_assert_msg(ours == 1, "%s, %s", log.errors[0].c_str(), log.errors.back().c_str());
+}
+
+const std::string kSettings =
+    "gst-resource-error-quark/" + std::to_string(GST_RESOURCE_ERROR_SETTINGS);
+
+}  // namespace
+
+GST_START_TEST(a_stream_becomes_a_complete_checkpoint) {
+  Folder folder;
+  BusLog log = run_line(
+      source(30) +
+      "checkpointsink job-id=street stage=decode profile-name=fast video-path=/films/a.mp4" +
+      folder.stores());
+  ck_assert(log.eos && log.errors.empty() && log.warnings.empty());
+  ck_assert(
+      folder.value(
+          "SELECT job_id || stage || stage_index || state || version || profile_name || video_path "
+          "FROM stage_checkpoints") == "streetdecode0complete1fast/films/a.mp4");
+  ck_assert(
+      folder.value(
+          "SELECT count(*) FROM json_each((SELECT frames_manifest FROM stage_checkpoints))") ==
+      "30");
+  const GstStructure *done = log.element("gst-checkpoint-complete");
+  ck_assert(done != nullptr);
+  guint64 frames = 0, bytes_new = 0;
+  guint version = 0;
+  ck_assert(gst_structure_get_uint64(done, "frames", &frames) && frames == 30);
+  ck_assert(gst_structure_get_uint64(done, "bytes-new", &bytes_new) &&
+            bytes_new == 30 * 64 * 48 * 3 / 2);
+  ck_assert(gst_structure_get_uint(done, "version", &version) && version == 1);
+  ck_assert(folder.value("SELECT id FROM stage_checkpoints") ==
+            gst_structure_get_string(done, "checkpoint-id"));
+}
+GST_END_TEST
+
+GST_START_TEST(no_message_where_none_is_wanted) {
+  Folder folder;
+  BusLog log =
+      run_line(source(3) + "checkpointsink job-id=j stage=s post-messages=false" + folder.stores());
+  ck_assert(log.eos && log.elements.empty());
+}
+GST_END_TEST
+
+GST_START_TEST(settings_that_cannot_work_are_named) {
+  Folder folder;
+  expect_error(run_line(source(3) + "checkpointsink stage=s" + folder.stores()), kSettings,
+               "job-id");
+  expect_error(run_line(source(3) + "checkpointsink job-id=j" + folder.stores()), kSettings,
+               "stage");
+  expect_error(
+      run_line(source(3) + "checkpointsink job-id=j stage=s parent-id=nonsense" + folder.stores()),
+      kSettings, "arent-id");
+  expect_error(run_line(source(3) +
+                        "checkpointsink job-id=j stage=s frame-store=gopher://x metadata-store=" +
+                        folder.database()),
+               kSettings, "gopher");
+  ck_assert(access(folder.file("frames").c_str(), F_OK) != 0);
+}
+GST_END_TEST
+
+GST_START_TEST(g35_absurd_names_are_stored_safely_or_refused_by_name) {
+  Folder folder;
+  for (const char *name :
+       {"../../etc", "'; drop table checkpoint; --", "a \\\"b\\\" c", "größe 🎬", "."}) {
+    BusLog log = run_line(source(2) + "checkpointsink job-id=\"" + name + "\" stage=\"" + name +
+                          "\"" + folder.stores());
+    ck_assert_msg(log.eos, "%s: %s", name, log.errors.empty() ? "" : log.errors[0].c_str());
+  }
+  ck_assert(
+      folder.value(
+          "SELECT count(*) FROM stage_checkpoints WHERE job_id = stage AND state = 'complete'") ==
+      "5");
+  ck_assert(access(folder.file("../etc").c_str(), F_OK) != 0);
+  expect_error(run_line(source(2) + "checkpointsink job-id=" + std::string(513, 'x') + " stage=s" +
+                        folder.stores()),
+               kSettings, "512");
+  GstElement *pipeline =
+      parse_line(source(2) + "checkpointsink name=checkpointsink stage=s" + folder.stores());
+  GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "checkpointsink");
+  g_object_set(sink, "job-id", "line\nbreak", nullptr);
+  gst_object_unref(sink);
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  expect_error(wait_for_end(pipeline), kSettings, "control character");
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+}
+GST_END_TEST
+
+GST_START_TEST(g03_a_store_that_cannot_be_written_is_one_error) {
+  Folder folder;
+  std::string blocked = folder.file("a-file");
+  ck_assert(g_file_set_contents(blocked.c_str(), "a letter", -1, nullptr));
+  expect_error(run_line(source(3) + "checkpointsink job-id=j stage=s frame-store=" + blocked +
+                        "/frames metadata-store=" + folder.database()),
+               "gst-", blocked);
+  expect_error(run_line(source(3) + "checkpointsink job-id=j stage=s frame-store=" +
+                        folder.file("frames") + " metadata-store=" + blocked),
+               "gst-", blocked);
+}
+GST_END_TEST
+
+GST_START_TEST(g03_a_full_store_ends_with_an_error_and_a_loadable_part) {
+  Folder folder;
+  GstElement *pipeline = parse_line(
+      source(200) + "checkpointsink job-id=j stage=s pack-size=20000" + folder.gated_stores());
+  (void)StoreRegistry::instance().make_frame_store("gated://x");
+  int puts = 0;
+  gated->before("put", [&puts](const FrameStoreCall &, Cancellation &) {
+    return ++puts > 5 ? Status(Code::kNoSpace, "the disk is full") : Status::ok();
+  });
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  BusLog log = wait_for_end(pipeline);
+  expect_error(log, "gst-resource-error-quark/" + std::to_string(GST_RESOURCE_ERROR_NO_SPACE_LEFT),
+               "he disk is full");
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+  ck_assert(folder.value("SELECT state FROM stage_checkpoints") == "partial");
+  // Nothing of a pack that was not put.
+  ck_assert(folder.value("SELECT count(*) FROM frame JOIN pack ON pack.key = frame.pack WHERE "
+                         "pack.state <> 'ready'") == "0");
+}
+GST_END_TEST
+
+GST_START_TEST(g19_an_error_upstream_never_completes) {
+  Folder folder;
+  BusLog log = run_line(source(100) + "identity error-after=50 ! checkpointsink job-id=j stage=s" +
+                        folder.stores());
+  ck_assert(!log.errors.empty() && log.sources[0].find("identity") == 0);
+  ck_assert(folder.value("SELECT state FROM stage_checkpoints") == "partial");
+}
+GST_END_TEST
+
+GST_START_TEST(g05_eos_waits_for_the_last_commit) {
+  Folder folder;
+  Gate gate;
+  GstElement *pipeline = parse_line(
+      source(5) + "checkpointsink job-id=j stage=s commit-timeout=1000" + folder.gated_stores());
+  (void)StoreRegistry::instance().make_frame_store("gated://x");
+  gated->before("put",
+                [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  expect_error(wait_for_end(pipeline), "gst-resource-error-quark/", "1000 ms");
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+  ck_assert(folder.value("SELECT state FROM stage_checkpoints") == "partial");
+}
+GST_END_TEST
+
+GST_START_TEST(g28_pausing_a_full_queue_or_a_draining_end_loses_nothing) {
+  for (bool at_the_end : {false, true}) {
+    Folder folder;
+    Gate gate;
+    std::string tiny = at_the_end ? " " : " max-size-buffers=2 pack-size=9000 ";
+    GstElement *pipeline =
+        parse_line(source(40) + "checkpointsink job-id=j stage=s" + tiny + folder.gated_stores());
+    (void)StoreRegistry::instance().make_frame_store("gated://x");
+    gated->before("put",
+                  [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    gate.wait_for_arrivals(1);
+    for (int i = 0; i < 10; i++) {
+      gst_element_set_state(pipeline, GST_STATE_PAUSED);
+      ck_assert(gst_element_get_state(pipeline, nullptr, nullptr, 20 * GST_SECOND) !=
+                GST_STATE_CHANGE_FAILURE);
+      gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    }
+    gate.open();
+    BusLog log = wait_for_end(pipeline);
+    ck_assert_msg(log.eos && log.errors.empty(), "%s",
+                  log.errors.empty() ? "no eos" : log.errors[0].c_str());
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_object_unref(pipeline);
+    ck_assert(folder.value("SELECT state FROM stage_checkpoints") == "complete");
+    ck_assert(folder.value("SELECT count(*) FROM frame") == "40");
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g28_stopping_while_the_store_is_blocked_returns) {
+  Folder folder;
+  Gate gate;
+  GstElement *pipeline =
+      parse_line(source(-1) + "checkpointsink job-id=j stage=s stop-timeout=20 pack-size=9000" +
+                 folder.gated_stores());
+  (void)StoreRegistry::instance().make_frame_store("gated://x");
+  gated->before("put",
+                [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  gate.wait_for_arrivals(1);
+  ck_assert(gst_element_set_state(pipeline, GST_STATE_NULL) == GST_STATE_CHANGE_SUCCESS);
+  GstBus *bus = gst_element_get_bus(pipeline);
+  gst_object_unref(bus);
+  gst_object_unref(pipeline);
+  ck_assert(folder.value("SELECT state FROM stage_checkpoints") == "partial");
+}
+GST_END_TEST
+
+GST_START_TEST(stopped_without_eos_keeps_what_came) {
+  Folder folder;
+  GstElement *pipeline = parse_line(
+      source(20) + "checkpointsink name=k job-id=j stage=s commit-interval=1" + folder.stores());
+  GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "k");
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  guint64 stored = 0;
+  while (stored < 5) {
+    GstStructure *stats = nullptr;
+    g_object_get(sink, "stats", &stats, nullptr);
+    ck_assert(gst_structure_get_uint64(stats, "frames-stored", &stored));
+    ck_assert(gst_structure_has_field_typed(stats, "rendered", G_TYPE_UINT64));  // the base class's
+    gst_structure_free(stats);
+  }
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(sink);
+  gst_object_unref(pipeline);
+  ck_assert(folder.value("SELECT count(*) >= 5 FROM frame") == "1");
+}
+GST_END_TEST
+
+GST_START_TEST(a_property_can_not_change_while_running) {
+  Folder folder;
+  GstElement *pipeline =
+      parse_line(source(-1) + "checkpointsink name=k job-id=j stage=s" + folder.stores());
+  GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "k");
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  gst_element_get_state(pipeline, nullptr, nullptr, 20 * GST_SECOND);
+  g_object_set(sink, "job-id", "other", nullptr);
+  gchar *job = nullptr;
+  g_object_get(sink, "job-id", &job, nullptr);
+  ck_assert_str_eq(job, "j");
+  g_free(job);
+  GstBus *bus = gst_element_get_bus(pipeline);
+  GstMessage *warning = gst_bus_timed_pop_filtered(bus, GST_SECOND, GST_MESSAGE_WARNING);
+  ck_assert(warning != nullptr);
+  gst_message_unref(warning);
+  gst_object_unref(bus);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(sink);
+  gst_object_unref(pipeline);
+}
+GST_END_TEST
+
+GST_START_TEST(null_to_playing_a_hundred_times) {
+  Folder folder;
+  GstElement *pipeline =
+      parse_line(source(2) + "checkpointsink job-id=j stage=s" + folder.stores());
+  for (int i = 0; i < 100; i++) {
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    if (i % 2) {
+      BusLog log = wait_for_end(pipeline);
+      ck_assert_msg(log.eos, "%s", log.errors.empty() ? "" : log.errors[0].c_str());
+    }
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+  }
+  gst_object_unref(pipeline);
+  ck_assert(folder.value("SELECT count(*) >= 50 FROM stage_checkpoints WHERE state = 'complete'") ==
+            "1");
+}
+GST_END_TEST
+
+GST_START_TEST(g15_two_sinks_of_one_pipeline_store_a_frame_once) {
+  Folder folder;
+  BusLog log =
+      run_line(source(60) + "tee name=t t. ! queue ! checkpointsink job-id=j stage=a" +
+               folder.stores() + "t. ! queue ! checkpointsink job-id=j stage=b" + folder.stores());
+  ck_assert(log.eos && log.errors.empty());
+  std::string all = std::to_string(60 * 64 * 48 * 3 / 2);
+  ck_assert(folder.value("SELECT sum(bytes_new) FROM checkpoint") == all);
+  ck_assert(folder.value("SELECT sum(bytes_reused) FROM checkpoint") == all);
+}
+GST_END_TEST
+
+GST_START_TEST(g16_no_frame_is_a_checkpoint_too) {
+  Folder folder;
+  BusLog log = run_line(
+      "videotestsrc num-buffers=0 ! video/x-raw,format=I420 ! checkpointsink job-id=j stage=s" +
+      folder.stores());
+  ck_assert(log.eos && log.errors.empty());
+  ck_assert(folder.value("SELECT state || frames_manifest FROM stage_checkpoints") == "complete{}");
+}
+GST_END_TEST
+
+GST_START_TEST(job_and_parent_come_with_the_lineage) {
+  Folder folder;
+  ck_assert(
+      run_line(source(3) + "checkpointsink job-id=street stage=decode" + folder.stores()).eos);
+  Lineage lineage;
+  lineage.job_id = "street";
+  lineage.checkpoint = *Uuid::parse(folder.value("SELECT id FROM stage_checkpoints"));
+  lineage.stage = "decode";
+  lineage.stage_index = 4;
+  lineage.video_path = "/films/street.mp4";
+  GstElement *sink = gst_element_factory_make("checkpointsink", nullptr);
+  g_object_set(sink, "stage", "detect", "frame-store", folder.file("frames").c_str(),
+               "metadata-store", folder.database().c_str(), nullptr);
+  GstHarness *harness = gst_harness_new_with_element(sink, "sink", nullptr);
+  gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
+  gst_harness_push_event(harness, make_lineage_event(lineage).release());
+  GstBuffer *buffer = gst_buffer_new_allocate(nullptr, 64, nullptr);
+  gst_buffer_memset(buffer, 0, 7, 64);
+  set_frame_identity(buffer, {Uuid::random(), "street", 41});
+  ck_assert_int_eq(gst_harness_push(harness, buffer), GST_FLOW_OK);
+  ck_assert(gst_harness_push_event(harness, gst_event_new_eos()));
+  gst_harness_teardown(harness);
+  gst_object_unref(sink);
+  ck_assert(folder.value("SELECT job_id || stage_index || video_path FROM stage_checkpoints WHERE "
+                         "stage = 'detect'") == "street5/films/street.mp4");
+  ck_assert(folder.value("SELECT parent_id FROM stage_checkpoints WHERE stage = 'detect'") ==
+            lineage.checkpoint.to_string());
+  ck_assert(folder.value(
+                "SELECT filtered_frame_sequences FROM stage_checkpoints WHERE stage = 'detect'") ==
+            "[41]");
+}
+GST_END_TEST
+
+GST_START_TEST(data_after_eos_opens_the_next_version) {
+  Folder folder;
+  GstElement *sink = gst_element_factory_make("checkpointsink", nullptr);
+  g_object_set(sink, "stage", "s", "job-id", "j", "frame-store", folder.file("frames").c_str(),
+               "metadata-store", folder.database().c_str(), nullptr);
+  GstHarness *harness = gst_harness_new_with_element(sink, "sink", nullptr);
+  gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
+  for (int version = 1; version <= 2; version++) {
+    for (int i = 0; i < version; i++)
+      ck_assert_int_eq(gst_harness_push(harness, gst_buffer_new_allocate(nullptr, 64, nullptr)),
+                       GST_FLOW_OK);
+    ck_assert(gst_harness_push_event(harness, gst_event_new_eos()));
+    gst_harness_push_event(harness, gst_event_new_flush_start());
+    gst_harness_push_event(harness, gst_event_new_flush_stop(TRUE));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(harness, gst_event_new_segment(&segment));
+  }
+  gst_harness_teardown(harness);
+  gst_object_unref(sink);
+  ck_assert(folder.value("SELECT group_concat(version || state, ' ') FROM (SELECT * FROM "
+                         "stage_checkpoints ORDER BY version)") == "1complete 2complete");
+}
+GST_END_TEST
+
+static Suite *checkpointsink_suite() {
+  Suite *suite = suite_create("checkpointsink");
+  TCase *tc = tcase_create("checkpointsink");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, a_stream_becomes_a_complete_checkpoint);
+  tcase_add_test(tc, no_message_where_none_is_wanted);
+  tcase_add_test(tc, settings_that_cannot_work_are_named);
+  tcase_add_test(tc, g35_absurd_names_are_stored_safely_or_refused_by_name);
+  tcase_add_test(tc, g03_a_store_that_cannot_be_written_is_one_error);
+  tcase_add_test(tc, g03_a_full_store_ends_with_an_error_and_a_loadable_part);
+  tcase_add_test(tc, g19_an_error_upstream_never_completes);
+  tcase_add_test(tc, g05_eos_waits_for_the_last_commit);
+  tcase_add_test(tc, g28_pausing_a_full_queue_or_a_draining_end_loses_nothing);
+  tcase_add_test(tc, g28_stopping_while_the_store_is_blocked_returns);
+  tcase_add_test(tc, stopped_without_eos_keeps_what_came);
+  tcase_add_test(tc, a_property_can_not_change_while_running);
+  tcase_add_test(tc, null_to_playing_a_hundred_times);
+  tcase_add_test(tc, g15_two_sinks_of_one_pipeline_store_a_frame_once);
+  tcase_add_test(tc, g16_no_frame_is_a_checkpoint_too);
+  tcase_add_test(tc, job_and_parent_come_with_the_lineage);
+  tcase_add_test(tc, data_after_eos_opens_the_next_version);
+  return suite;
+}
+GST_CHECK_MAIN(checkpointsink);
