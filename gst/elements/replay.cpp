@@ -164,16 +164,18 @@ Status Replay::seek_time(const SeekRequest &request, GstSegment *s, Cancellation
 Status Replay::seek_index(const SeekRequest &request, GstSegment *s, Cancellation &cancel) {
   const SourceConnection &c = *connection_;
   const bool forwards = request.rate > 0;
-  const auto place = [&](GstSeekType type, int64_t value, uint64_t unset) -> uint64_t {
-    if (type == GST_SEEK_TYPE_NONE || (type == GST_SEEK_TYPE_SET && value < 0)) return unset;
+  const auto place = [&](GstSeekType type, int64_t value, uint64_t kept, uint64_t unset) {
+    if (type == GST_SEEK_TYPE_NONE) return kept;
+    if (type == GST_SEEK_TYPE_SET && value < 0) return unset;
     if (type == GST_SEEK_TYPE_END)
       value = value < -static_cast<int64_t>(c.end()) ? 0 : static_cast<int64_t>(c.end()) + value;
     return std::clamp(static_cast<uint64_t>(value), c.first(), c.end());
   };
   const uint64_t here = std::clamp<uint64_t>(index_, c.first(), c.end());
-  const uint64_t first = place(request.start_type, request.start, forwards ? here : c.first());
+  const uint64_t first =
+      place(request.start_type, request.start, forwards ? here : c.first(), c.first());
   const uint64_t end =
-      std::max(first, place(request.stop_type, request.stop, forwards ? c.end() : here));
+      std::max(first, place(request.stop_type, request.stop, forwards ? c.end() : here, c.end()));
 
   // Frames without a time don't move the segment.
   CHECKPOINT_ASSIGN_OR_RETURN(std::optional<uint64_t> start, c.time_of(first, cancel));

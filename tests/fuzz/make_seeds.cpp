@@ -102,6 +102,17 @@ void uri_seeds() {
                         "http://[::1]:80/a@b"};
   int number = 0;
   for (const char *uri : uris) write("store_uri", "uri" + std::to_string(number++), as_bytes(uri));
+
+  const char *checkpoints[] = {
+      "checkpoint://street/detect",
+      "checkpoint://a%3Ab%40c/x%2Fy%3Fz%23%25?scenario=b%20r&version=3&loop=true",
+      "checkpoint://stra\xc3\x9f"
+      "e/%E6%A4%9C?start-index=10&stop-index=20&allow-partial=1",
+      "checkpoint:///?checkpoint-id=1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b",
+      "checkpoint://j/s?frame-store=x&version=1&version=2"};
+  number = 0;
+  for (const char *uri : checkpoints)
+    write("checkpoint_uri", "uri" + std::to_string(number++), as_bytes(uri));
 }
 
 }  // namespace
