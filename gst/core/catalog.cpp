@@ -15,15 +15,16 @@ constexpr size_t kShown = 12;
 constexpr unsigned kPage = 50;
 constexpr int kPagesForAMessage = 10;
 
-std::string quoted(const std::string &text) { return "\"" + text + "\""; }
+// Not "quoted": g++ 14 finds std::quoted beside it.
+std::string in_quotes(const std::string &text) { return "\"" + text + "\""; }
 
 std::string branch_text(const Branch &branch) {
-  return branch.is_scenario ? " in scenario " + quoted(branch.label) : "";
+  return branch.is_scenario ? " in scenario " + in_quotes(branch.label) : "";
 }
 
 std::string joined(const std::vector<std::string> &names, bool more) {
   std::string text;
-  for (const std::string &name : names) text += (text.empty() ? "" : ", ") + quoted(name);
+  for (const std::string &name : names) text += (text.empty() ? "" : ", ") + in_quotes(name);
   return more ? text + ", …" : text;
 }
 
@@ -33,7 +34,7 @@ void add_once(std::vector<std::string> &names, const std::string &name) {
 
 Result<CheckpointRow> usable(CheckpointRow row, bool allow_partial) {
   const std::string what = "checkpoint " + row.id.to_string() + " (job " +
-                           quoted(row.fields.job_id) + ", stage " + quoted(row.fields.stage) +
+                           in_quotes(row.fields.job_id) + ", stage " + in_quotes(row.fields.stage) +
                            ", version " + std::to_string(row.version) + ")";
   if (row.state == CheckpointState::kDeleted) return Status(Code::kNotFound, what + " was deleted");
   if (row.state == CheckpointState::kPartial && !allow_partial)
@@ -45,8 +46,8 @@ Result<CheckpointRow> usable(CheckpointRow row, bool allow_partial) {
 
 // Says what there is instead.
 Status none(Stores &stores, const CheckpointSelector &wanted, Cancellation &cancel) {
-  std::string text = "no checkpoint for job " + quoted(wanted.job_id) + ", stage " +
-                     quoted(wanted.stage) + branch_text(wanted.branch);
+  std::string text = "no checkpoint for job " + in_quotes(wanted.job_id) + ", stage " +
+                     in_quotes(wanted.stage) + branch_text(wanted.branch);
   if (wanted.version) text += ", version " + std::to_string(*wanted.version);
 
   CHECKPOINT_ASSIGN_OR_RETURN(std::optional<JobRow> job,

@@ -79,7 +79,7 @@ class ReferenceTimestampCodec final : public MetaCodec {
     out.u64(timestamp->timestamp);
     out.u64(timestamp->duration);
     CHECKPOINT_RETURN_IF_ERROR(write_caps(timestamp->reference, out));
-#if GST_CHECK_VERSION(1, 24, 0)
+#if GST_CHECK_VERSION(1, 28, 0)
     const GstStructure *info = timestamp->info;
 #else
     const GstStructure *info = nullptr;
@@ -97,12 +97,12 @@ class ReferenceTimestampCodec final : public MetaCodec {
       CHECKPOINT_ASSIGN_OR_RETURN(info, read_structure(in));
     }
     if (in.failed() || timestamp == GST_CLOCK_TIME_NONE) return bad_meta(name(), "bad fields");
-#if GST_CHECK_VERSION(1, 24, 0)
+#if GST_CHECK_VERSION(1, 28, 0)
     GstReferenceTimestampMeta *meta =
         gst_buffer_add_reference_timestamp_meta(buffer, reference.get(), timestamp, duration);
     if (meta && info) meta->info = info.release();
 #else
-    if (info) return Status(Code::kUnsupported, "its info needs GStreamer 1.24");
+    if (info) return Status(Code::kUnsupported, "its info needs GStreamer 1.28");
     gst_buffer_add_reference_timestamp_meta(buffer, reference.get(), timestamp, duration);
 #endif
     return Status::ok();
