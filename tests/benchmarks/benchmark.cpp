@@ -75,6 +75,18 @@ double play_line(const std::string &line, const std::function<void()> &after = {
   return seconds;
 }
 
+// Processor seconds that this process and its children have used so far.
+double cpu_seconds() {
+  double sum = 0;
+  for (int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage usage{};
+    getrusage(who, &usage);
+    for (const timeval &t : {usage.ru_utime, usage.ru_stime})
+      sum += static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  }
+  return sum;
+}
+
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
@@ -84,19 +96,31 @@ double median(std::vector<double> values) {
 void compare(const std::string &name, const std::string &a_name, const std::string &b_name,
              size_t frames, const std::function<double()> &a, const std::function<double()> &b,
              const char *target) {
-  std::vector<double> a_times, b_times, ratios;
+  std::vector<double> a_times, b_times, ratios, a_cpu, b_cpu;
+  auto timed = [](const std::function<double()> &run, std::vector<double> &times,
+                  std::vector<double> &cpu) {
+    double before = cpu_seconds();
+    times.push_back(run());
+    cpu.push_back(cpu_seconds() - before);
+  };
   a();  // warm-up
   b();
   for (int i = 0; i < options.runs; i++) {
-    a_times.push_back(a());
-    b_times.push_back(b());
+    timed(a, a_times, a_cpu);
+    timed(b, b_times, b_cpu);
     ratios.push_back(b_times.back() / a_times.back());
   }
   auto fps = [&](double seconds) { return static_cast<double>(frames) / seconds; };
-  std::printf("| %s | %s %.0f fps | %s %.0f fps | %.2f (%.2f-%.2f) | %s |\n", name.c_str(),
-              a_name.c_str(), fps(median(a_times)), b_name.c_str(), fps(median(b_times)),
-              median(ratios), *std::min_element(ratios.begin(), ratios.end()),
-              *std::max_element(ratios.begin(), ratios.end()), target);
+  auto cpu_ms = [&](const std::vector<double> &seconds) {
+    return 1000 * median(seconds) / static_cast<double>(frames);
+  };
+  std::printf(
+      "| %s | %s: %.0f fps, %.2f ms CPU a frame | %s: %.0f fps, %.2f ms CPU a frame | %.2f "
+      "(%.2f-%.2f) | %s |\n",
+      name.c_str(), a_name.c_str(), fps(median(a_times)), cpu_ms(a_cpu), b_name.c_str(),
+      fps(median(b_times)), cpu_ms(b_cpu), median(ratios),
+      *std::min_element(ratios.begin(), ratios.end()),
+      *std::max_element(ratios.begin(), ratios.end()), target);
   std::fflush(stdout);
 }
 
