@@ -19,7 +19,7 @@
 namespace checkpoint {
 
 struct ReaderOptions {
-  uint64_t read_ahead = 64 << 20;  // bytes of decoded payloads held ready; one frame always fits
+  uint64_t read_ahead = 32 << 20;  // bytes of decoded payloads held ready; one frame always fits
   unsigned workers = 2;
   unsigned page = 64;                            // rows asked for at once
   uint64_t max_frame_bytes = uint64_t{1} << 30;  // a payload that claims more is corrupt

@@ -12,7 +12,7 @@
 namespace checkpoint {
 
 namespace {
-constexpr size_t kIdleChunkBytes = 64 << 20;
+constexpr size_t kIdleChunkBytes = 16 << 20;
 // For noting why a checkpoint is partial and giving the lease back, after all else was cancelled.
 constexpr std::chrono::milliseconds kCleanUpTime{250};
 constexpr std::chrono::milliseconds kThreadPatience{2000};

@@ -193,7 +193,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   void open_builder();
   uint64_t unsealed_bytes() const;
   // A place for one more sealed pack. The bound is what a crash makes a resumed run send again.
-  bool commit_room() const { return commits.size() <= max_puts; }
+  bool commit_room() const { return commits.size() < max_puts; }
   void resolved(Slot &slot, std::unique_lock<std::mutex> &lock);
 
   // --- writer_commit.cpp: the control thread

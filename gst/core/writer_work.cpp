@@ -242,7 +242,10 @@ Status CheckpointWriter::Impl::store_payload(Slot &slot, PayloadCodec &codec, By
   std::unique_lock lock(mutex);
   bool lone = options.pack_size > 0 && ref.length >= kLonePayload;
   uint64_t target = options.pack_size ? options.pack_size : WriterOptions{}.pack_size;
-  auto has_room = [&] { return aborted || commit_room(); };
+  // A pack goes on being filled while others are on their way; only a full one needs a place.
+  auto has_room = [&] {
+    return aborted || commit_room() || (!lone && unsealed_bytes() + ref.length < target);
+  };
   put_room.wait(lock, has_room);
   if (lone && !aborted && unsealed_bytes() > 0) {
     seal(false);
