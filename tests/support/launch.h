@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// gst-launch-1.0 as a user runs it: a process of its own, and what it says.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace checkpoint {
+
+class Launch {
+ public:
+  struct Options {
+    std::vector<std::string> environment;  // "NAME=value", besides our own
+    // Files can't grow beyond it: a disk that is full. Writes then fail with EFBIG.
+    std::optional<uint64_t> file_size_limit;
+    bool input = false;  // input() is its standard input; else that is empty
+    // Another user, who may not write everywhere; only root can become one.
+    std::optional<uid_t> user;
+  };
+
+  // `line` is what a shell gets after "gst-launch-1.0 ". All messages are printed (-m).
+  explicit Launch(const std::string &line) : Launch(line, Options()) {}
+  Launch(const std::string &line, const Options &options);
+  // Kills it when it still runs.
+  ~Launch();
+  Launch(const Launch &) = delete;
+  Launch &operator=(const Launch &) = delete;
+
+  pid_t pid() const { return pid_; }
+  int input() const { return input_; }
+  // Writes all of it to its standard input; false: it does not read any more.
+  bool write_input(const void *data, size_t size);
+  void close_input();
+
+  // The next line that holds `text`, this one and those before it taken; nullopt: it ended (or
+  // closed its output) before.
+  std::optional<std::string> wait_for(const std::string &text);
+  // SIGKILL at once; what it had said until then can still be read.
+  void kill();
+  void send(int signal);
+  // Reads to its end and gives the exit code, or minus the signal that ended it.
+  int wait();
+
+  // Everything it has said so far, standard error included.
+  const std::string &output() const { return output_; }
+  // "checkpointsink0: text" for every ERROR so far, in their order.
+  std::vector<std::string> errors() const { return findings("ERROR: from element "); }
+  std::vector<std::string> warnings() const { return findings("WARNING: from element "); }
+
+ private:
+  std::optional<std::string> next_line();
+  std::vector<std::string> findings(const std::string &head) const;
+
+  pid_t pid_ = 0;
+  int input_ = -1, output_fd_ = -1;
+  std::string output_;
+  size_t read_ = 0;  // of output_, by wait_for()
+  std::optional<int> code_;
+};
+
+// A uint64 or uint field of a message as gst-launch-1.0 -m prints it: "..., frames=(guint64)30,
+// ...". nullopt: there is no such field.
+std::optional<uint64_t> printed_number(const std::string &line, const std::string &field);
+
+}  // namespace checkpoint
