@@ -74,7 +74,7 @@ Result<StoreMarker> marker_from_json(ByteView json, const std::string &where) {
                        "it may be restored from a backup; the frames beside it are not affected");
   std::unique_ptr<JsonParser, decltype(&g_object_unref)> parser(json_parser_new(), g_object_unref);
   std::string_view text = as_text(json);
-  if (!g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr) ||
+  if (text.empty() || !g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr) ||
       !json_parser_load_from_data(parser.get(), text.data(), static_cast<gssize>(text.size()),
                                   nullptr))
     return corrupt;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The frame stores that need no service, against what all of them promise.
+#include <stdio.h>
+
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +14,7 @@
 #include "backends/memory/memory_store.h"
 #include "conformance/frame_store_suite.h"
 #include "support/check.h"
+#include "support/recording_file_ops.h"
 #include "support/temp_dir.h"
 
 using namespace checkpoint;
@@ -18,7 +23,16 @@ namespace {
 
 class FolderPlace : public FrameStorePlace {
  public:
-  std::shared_ptr<FrameStore> make() override { return make_file_store(root_); }
+  // How the file system below behaves.
+  using Prepare = std::function<void(RecordingFileOps &)>;
+  explicit FolderPlace(const Prepare &prepare = nullptr) {
+    if (!prepare) return;
+    ops_ = std::make_unique<RecordingFileOps>();
+    prepare(*ops_);
+  }
+  std::shared_ptr<FrameStore> make() override {
+    return make_file_store(root_, {}, ops_ ? *ops_ : FileOps::system());
+  }
   bool shared_by_processes() const override { return true; }
   // A disk that is not mounted leaves an empty folder.
   bool hide() override {
@@ -36,6 +50,7 @@ class FolderPlace : public FrameStorePlace {
   }
 
  private:
+  std::unique_ptr<RecordingFileOps> ops_;
   TempDir dir_;
   const std::string root_ = dir_.file("new/frames");
 };
@@ -58,6 +73,22 @@ class MemoryPlace : public FrameStorePlace {
 const std::vector<FrameStoreCase> &checkpoint::frame_store_cases() {
   static const std::vector<FrameStoreCase> cases = {
       {"file", [] { return std::make_unique<FolderPlace>(); }},
+      {"file, only links",
+       [] {
+         return std::make_unique<FolderPlace>(
+             [](RecordingFileOps &ops) { ops.refuse("renameat2", EINVAL, RENAME_NOREPLACE); });
+       }},
+      {"file, no links either",
+       [] {
+         return std::make_unique<FolderPlace>([](RecordingFileOps &ops) {
+           ops.refuse("renameat2", EINVAL, RENAME_NOREPLACE);
+           ops.refuse("linkat", EPERM);
+         });
+       }},
+      {"file, interrupted",
+       [] {
+         return std::make_unique<FolderPlace>([](RecordingFileOps &ops) { ops.chop(300007); });
+       }},
       {"memory", [] { return std::make_unique<MemoryPlace>(); }},
   };
   return cases;

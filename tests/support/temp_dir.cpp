@@ -8,7 +8,12 @@
 
 namespace checkpoint {
 
-TempDir::TempDir() {
+TempDir::TempDir(On on) {
+  char in_memory[] = "/dev/shm/checkpoint-test-XXXXXX";
+  if (on == On::kMemory && g_mkdtemp(in_memory)) {
+    path_ = in_memory;
+    return;
+  }
   char *made = g_dir_make_tmp("checkpoint-test-XXXXXX", nullptr);
   if (!made) std::abort();
   path_ = made;

@@ -8,7 +8,10 @@ namespace checkpoint {
 
 class TempDir {
  public:
-  TempDir();
+  // kMemory: where files cost no disk, if the system has such a place; for small things that are
+  // made again and again.
+  enum class On { kDisk, kMemory };
+  explicit TempDir(On on = On::kDisk);
   // Removes all that is in it, whatever its mode; does not follow links.
   ~TempDir();
   TempDir(const TempDir &) = delete;

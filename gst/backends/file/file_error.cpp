@@ -40,6 +40,7 @@ Status file_error(int error, const std::string &doing, const std::string &path) 
       return Status(Code::kUnavailable, message, "raise the limit of open files (ulimit -n)")
           .set_retryable();
     case EIO:
+    case EINTR:
     case EAGAIN:
     case EBUSY:
     case ENOMEM:
