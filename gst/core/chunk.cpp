@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/chunk.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <new>
 
@@ -18,16 +20,34 @@ size_t capacity_for(size_t size) {
   return (size + step - 1) / step * step;
 }
 
+// From here on memory is the kernel's and goes back to it: an allocator would keep megabytes for
+// each thread that ever asked.
+constexpr size_t kOwnMapping = 32 << 10;
+
+std::byte *get_memory(size_t capacity) {
+  if (capacity < kOwnMapping)
+    return static_cast<std::byte *>(std::aligned_alloc(kAlignment, capacity));
+  void *data = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return data == MAP_FAILED ? nullptr : static_cast<std::byte *>(data);
+}
+
+void free_memory(std::byte *data, size_t capacity) {
+  if (capacity < kOwnMapping)
+    std::free(data);
+  else if (data)
+    munmap(data, capacity);
+}
+
 }  // namespace
 
 Chunk::~Chunk() { pool_->give_back(data_, capacity_); }
 
-std::shared_ptr<ChunkPool> ChunkPool::create(size_t max_idle_bytes) {
-  return std::shared_ptr<ChunkPool>(new ChunkPool(max_idle_bytes));
+std::shared_ptr<ChunkPool> ChunkPool::create(size_t budget) {
+  return std::shared_ptr<ChunkPool>(new ChunkPool(budget));
 }
 
 ChunkPool::~ChunkPool() {
-  for (const Idle &idle : idle_) std::free(idle.data);
+  for (const Idle &idle : idle_) free_memory(idle.data, idle.capacity);
 }
 
 std::shared_ptr<Chunk> ChunkPool::allocate(size_t size) {
@@ -49,10 +69,10 @@ std::shared_ptr<Chunk> ChunkPool::allocate(size_t size) {
     }
     in_use_bytes_ += capacity;
   }
-  if (!data) data = static_cast<std::byte *>(std::aligned_alloc(kAlignment, capacity));
+  if (!data) data = get_memory(capacity);
   Chunk *chunk = data ? new (std::nothrow) Chunk(shared_from_this(), data, capacity) : nullptr;
   if (!chunk) {
-    std::free(data);
+    free_memory(data, capacity);
     std::lock_guard lock(mutex_);
     in_use_bytes_ -= capacity;
     return nullptr;
@@ -78,14 +98,14 @@ void ChunkPool::give_back(std::byte *data, size_t capacity) {
     idle_.push_back({data, capacity});
     idle_bytes_ += capacity;
     size_t drop = 0;
-    while (idle_bytes_ > max_idle_bytes_ && drop < idle_.size())
+    while (in_use_bytes_ + idle_bytes_ > budget_ && drop < idle_.size())
       idle_bytes_ -= idle_[drop++].capacity;
     auto end = idle_.begin() + static_cast<std::ptrdiff_t>(drop);
     too_many.assign(idle_.begin(), end);
     idle_.erase(idle_.begin(), end);
   }
   // Giving megabytes back to the kernel takes its time: not under the lock.
-  for (const Idle &idle : too_many) std::free(idle.data);
+  for (const Idle &idle : too_many) free_memory(idle.data, idle.capacity);
 }
 
 }  // namespace checkpoint

@@ -42,8 +42,9 @@ class Chunk {
 
 class ChunkPool : public std::enable_shared_from_this<ChunkPool> {
  public:
-  // Keeps at most `max_idle_bytes` of unused memory.
-  static std::shared_ptr<ChunkPool> create(size_t max_idle_bytes);
+  // Keeps unused memory as long as it and what is in use are within `budget` bytes; so the pool is
+  // no bound, but adds nothing to one that is at work.
+  static std::shared_ptr<ChunkPool> create(size_t budget);
   ~ChunkPool();
 
   // Any thread. Never waits. nullptr when the system has no memory.
@@ -53,14 +54,14 @@ class ChunkPool : public std::enable_shared_from_this<ChunkPool> {
 
  private:
   friend class Chunk;
-  explicit ChunkPool(size_t max_idle_bytes) : max_idle_bytes_(max_idle_bytes) {}
+  explicit ChunkPool(size_t budget) : budget_(budget) {}
   void give_back(std::byte *data, size_t capacity);
 
   struct Idle {
     std::byte *data;
     size_t capacity;
   };
-  const size_t max_idle_bytes_;
+  const size_t budget_;
   mutable std::mutex mutex_;
   std::vector<Idle> idle_;   // protected by mutex_; most recently used last
   size_t idle_bytes_ = 0;    // protected by mutex_

@@ -12,7 +12,8 @@
 namespace checkpoint {
 
 namespace {
-constexpr size_t kIdleChunkBytes = 16 << 20;
+// What a full pack and one on its way take.
+constexpr size_t kChunkBudget = 32 << 20;
 // For noting why a checkpoint is partial and giving the lease back, after all else was cancelled.
 constexpr std::chrono::milliseconds kCleanUpTime{250};
 constexpr std::chrono::milliseconds kThreadPatience{2000};
@@ -24,7 +25,7 @@ CheckpointWriter::Impl::Impl(StoreOpener opener, const WriterOptions &writer_opt
       options(writer_options),
       observer(std::move(writer_observer)),
       owner(this_process()),
-      chunks(ChunkPool::create(kIdleChunkBytes)) {}
+      chunks(ChunkPool::create(kChunkBudget)) {}
 
 CheckpointWriter::CheckpointWriter(StoreOpener open, const WriterOptions &options,
                                    std::shared_ptr<WriterObserver> observer)
