@@ -64,36 +64,34 @@ if [ -z "$video" ]; then
   [ -f "$video" ] || { echo "drawing a film: ${video#"$PWD"/}"; bash tests/examples/make_film.sh "$video" 2>>"$log"; }
 fi
 
-# stage NAME PIPELINE...: runs it with a line of progress now and then, and tells what it stored.
+# stage PIPELINE...: runs it; a line of progress comes every few seconds.
 stage() {
-  local name=$1 start=$EPOCHREALTIME
-  shift
-  printf '\n%s\n' "$name: $*"
+  printf '\n$ gst-launch-1.0 %s\n' "$*"
   if ! gst-launch-1.0 -q "$@" 2>"$work/errors"; then
     cat "$work/errors" >>"$log"
     grep -A3 -E '^(ERROR|WARNING)' "$work/errors" >&2 || tail -n 5 "$work/errors" >&2
     return 1
   fi
   cat "$work/errors" >>"$log"
-  printf '%s took %.1f s\n' "$name" "$(awk "BEGIN{print $EPOCHREALTIME - $start}")"
 }
-report='progressreport update-freq=3'
+report='progressreport update-freq=3 name'
 first=()
 [ "$limit" = 0 ] || first=(! identity eos-after=$((limit + 1)))
 
 # shellcheck disable=SC2086
-stage decode filesrc location="$video" ! decodebin ! videoconvert ! videoscale ! \
+stage filesrc location="$video" ! decodebin ! videoconvert ! videoscale ! \
   'video/x-raw,format=RGB,width=[16,640],height=[16,480],pixel-aspect-ratio=1/1' "${first[@]}" ! \
-  $report ! checkpointsink job-id=quickstart stage=decode ||
+  $report=decode ! checkpointsink job-id=quickstart stage=decode ||
   failed "$video could not be decoded: is it a video, and is there a decoder for it?"
 # shellcheck disable=SC2086
-stage detect checkpointsrc job-id=quickstart stage=decode ! facedetect display=false ! $report ! \
+stage checkpointsrc job-id=quickstart stage=decode ! facedetect display=false ! $report=detect ! \
   checkpointsink stage=detect || failed "the stage could not be run"
 
 printf '\nwhat is stored:\n'
 sqlite3 -header -column "$database" "
   SELECT stage, version, state, frames, bytes_new, bytes_reused,
-    (SELECT count(*) FROM detection WHERE detection.checkpoint = checkpoint.key) AS detections
+    (SELECT count(*) FROM detection WHERE detection.checkpoint = checkpoint.key) AS detections,
+    round((completed_at - created_at) * 86400, 1) AS seconds
   FROM checkpoint ORDER BY stage_index, version"
 
 printf '\nreplaying quickstart/detect\n'
