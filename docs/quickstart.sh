@@ -12,8 +12,8 @@ Runs a small job in stages on VIDEO, or on a film that it draws: keeps the decod
 faces from there on, replays what was found, and draws it. On a bare Debian 12 or 13 it first
 installs the packages that are missing (root or sudo) and builds.
 
-Takes the first 240 frames of VIDEO (--frames 0: all of them), shrunk to at most 640x480: raw frames
-are large. Everything it writes is under build/quickstart; run again, it makes the next versions.
+Takes about the first 240 frames of VIDEO (--frames 0: all of them), shrunk to at most 640x480: raw
+frames are large. Everything it writes is under build/quickstart; run again, it makes the next versions.
 TXT
 }
 
@@ -42,7 +42,8 @@ log=$work/log
 mkdir -p "$work"
 : >"$log"
 failed() {
-  echo "$1; the whole log is $log" >&2
+  echo "$1" >&2
+  echo "the whole log: $log" >&2
   exit 1
 }
 
