@@ -33,7 +33,11 @@ def cases(test, no_skips):
 def why(test):
     """The lines that say what failed."""
     found = FAILED_CASE.findall(test["stdout"])
-    return found + (test["stdout"] * (not found) + test["stderr"]).splitlines()[-15:]
+    if not found:
+        return (test["stdout"] + test["stderr"]).splitlines()[-30:]
+    # A case that failed has said why; one that crashed has not.
+    crashed = any(":E:" in line for line in found)
+    return found + (test["stderr"].splitlines()[-30:] if crashed else [])
 
 
 def read(path):
