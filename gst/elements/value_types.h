@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "common/bytes.h"
+#include "common/status.h"
+
 namespace checkpoint {
 
 // The first byte of a value. The numbers are stored: never change or reuse one.
@@ -55,5 +58,14 @@ inline constexpr unsigned kMaxTagValues = 1024;
 bool is_structure_name(std::string_view name);
 // The rule of gst_caps_features_add().
 bool is_caps_feature(std::string_view name);
+// No NUL in it.
+bool is_c_string(std::string_view text);
+
+// kCorrupt, "stored structure: what".
+Status corrupt_value(const char *what);
+
+// The reading half for values that hold no other values: sets `value`, which is then to be unset
+// even when it fails. `done` is false for the other types.
+Status read_leaf(ValueType type, ByteReader &in, GValue *value, bool &done);
 
 }  // namespace checkpoint

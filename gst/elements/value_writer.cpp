@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -22,7 +23,7 @@ class ValueWriter {
   Status value(const GValue *v, unsigned depth);
   Status caps(const GstCaps *caps, unsigned depth);
   Status tag_list(const GstTagList *tags, unsigned depth);
-  void segment(const GstSegment &segment);
+  Status segment(const GstSegment &segment);
 
  private:
   void type(ValueType t) { out_.u8(static_cast<uint8_t>(t)); }
@@ -46,6 +47,21 @@ Status too_deep(unsigned depth) {
   return refused("a value nested deeper than " + std::to_string(kMaxValueDepth));
 }
 
+// One that was never set, which no setter would accept again.
+bool is_empty_range(const GValue *v) {
+  GType t = G_VALUE_TYPE(v);
+  if (t == GST_TYPE_INT_RANGE)
+    return gst_value_get_int_range_min(v) >= gst_value_get_int_range_max(v);
+  if (t == GST_TYPE_INT64_RANGE)
+    return gst_value_get_int64_range_min(v) >= gst_value_get_int64_range_max(v);
+  if (t == GST_TYPE_DOUBLE_RANGE)
+    return !(gst_value_get_double_range_min(v) < gst_value_get_double_range_max(v));
+  if (t != GST_TYPE_FRACTION_RANGE) return false;
+  const GValue *min = gst_value_get_fraction_range_min(v);
+  const GValue *max = gst_value_get_fraction_range_max(v);
+  return !min || !max || gst_value_compare(min, max) != GST_VALUE_LESS_THAN;
+}
+
 Status ValueWriter::structure(const GstStructure *s, unsigned depth) {
   CHECKPOINT_RETURN_IF_ERROR(too_deep(depth));
   const char *name = gst_structure_get_name(s);
@@ -57,6 +73,7 @@ Status ValueWriter::structure(const GstStructure *s, unsigned depth) {
   out_.u32(fields);
   for (unsigned i = 0; i < fields; i++) {
     const char *field = gst_structure_nth_field_name(s, i);
+    if (!*field) return refused(std::string(name) + " with a field without a name");
     out_.text(field);
     Status status = value(gst_structure_get_value(s, field), depth);
     if (!status.is_ok()) return status.with_context(std::string(name) + "." + field);
@@ -142,6 +159,8 @@ Status ValueWriter::plain(const GValue *v, bool &done) {
     as(ValueType::kFlagSet).text(g_type_name(t));
     out_.u32(gst_value_get_flagset_flags(v));
     out_.u32(gst_value_get_flagset_mask(v));
+  } else if (is_empty_range(v)) {
+    return refused(std::string("a ") + g_type_name(t) + " without bounds");
   } else if (t == GST_TYPE_INT_RANGE) {
     as(ValueType::kIntRange).u32(u32(gst_value_get_int_range_min(v)));
     out_.u32(u32(gst_value_get_int_range_max(v)));
@@ -154,11 +173,9 @@ Status ValueWriter::plain(const GValue *v, bool &done) {
     as(ValueType::kDoubleRange).f64(gst_value_get_double_range_min(v));
     out_.f64(gst_value_get_double_range_max(v));
   } else if (t == GST_TYPE_FRACTION_RANGE) {
-    const GValue *min = gst_value_get_fraction_range_min(v);
-    const GValue *max = gst_value_get_fraction_range_max(v);
-    if (!min || !max) return refused("a fraction range without bounds");
     type(ValueType::kFractionRange);
-    for (const GValue *bound : {min, max}) {
+    for (const GValue *bound :
+         {gst_value_get_fraction_range_min(v), gst_value_get_fraction_range_max(v)}) {
       out_.u32(u32(gst_value_get_fraction_numerator(bound)));
       out_.u32(u32(gst_value_get_fraction_denominator(bound)));
     }
@@ -197,8 +214,7 @@ Status ValueWriter::boxed(const GValue *v, unsigned depth) {
   }
   if (t == GST_TYPE_SEGMENT) {
     type(ValueType::kSegment);
-    if (present(content)) segment(*static_cast<GstSegment *>(content));
-    return Status::ok();
+    return present(content) ? segment(*static_cast<GstSegment *>(content)) : Status::ok();
   }
   if (t == GST_TYPE_SAMPLE) {
     type(ValueType::kSample);
@@ -209,7 +225,7 @@ Status ValueWriter::boxed(const GValue *v, unsigned depth) {
     if (present(b)) CHECKPOINT_RETURN_IF_ERROR(buffer(b));
     GstCaps *c = gst_sample_get_caps(sample);
     if (present(c)) CHECKPOINT_RETURN_IF_ERROR(caps(c, depth));
-    segment(*gst_sample_get_segment(sample));
+    CHECKPOINT_RETURN_IF_ERROR(segment(*gst_sample_get_segment(sample)));
     const GstStructure *info = gst_sample_get_info(sample);
     return present(info) ? structure(info, depth) : Status::ok();
   }
@@ -299,7 +315,10 @@ Status ValueWriter::tag_list(const GstTagList *tags, unsigned depth) {
   return Status::ok();
 }
 
-void ValueWriter::segment(const GstSegment &s) {
+Status ValueWriter::segment(const GstSegment &s) {
+  if (!std::isfinite(s.rate) || s.rate == 0 || !std::isfinite(s.applied_rate) ||
+      s.applied_rate == 0)
+    return refused("a GstSegment without a rate");
   // Formats past the predefined ones have a number of this process.
   bool own = s.format > GST_FORMAT_PERCENT;
   out_.u8(own ? 255 : static_cast<uint8_t>(s.format));
@@ -308,6 +327,7 @@ void ValueWriter::segment(const GstSegment &s) {
   out_.f64(s.rate);
   out_.f64(s.applied_rate);
   for (guint64 n : {s.base, s.offset, s.start, s.stop, s.time, s.position, s.duration}) out_.u64(n);
+  return Status::ok();
 }
 
 Status ValueWriter::buffer(GstBuffer *buffer) {
@@ -399,8 +419,7 @@ Status write_tag_list(const GstTagList *tags, ByteWriter &out) {
 }
 Status write_caps(const GstCaps *caps, ByteWriter &out) { return ValueWriter(out).caps(caps, 0); }
 Status write_segment(const GstSegment &segment, ByteWriter &out) {
-  ValueWriter(out).segment(segment);
-  return Status::ok();
+  return ValueWriter(out).segment(segment);
 }
 
 Result<Bytes> encode_structure(const GstStructure *structure) {

@@ -254,6 +254,10 @@ GST_START_TEST(g13_what_can_not_be_stored_is_refused_by_name) {
   StructurePtr nested(gst_structure_new("out", "s", GST_TYPE_STRUCTURE, inner.get(), nullptr));
   ck_assert(refusal(nested.get()).find("out.s: in.n: a CheckNotKnown") == 0);
 
+  StructurePtr unset(gst_structure_new_empty("s"));
+  set(unset.get(), "r", GST_TYPE_FRACTION_RANGE, [](GValue *) {});
+  ck_assert(refusal(unset.get()).find("s.r: a GstFractionRange") == 0);
+
   // Nesting as deep as is allowed, and one deeper.
   StructurePtr deep(gst_structure_new_empty("s"));
   for (unsigned i = 0; i < kMaxValueDepth; i++) {
