@@ -46,10 +46,7 @@ Result<CheckpointRow> usable(CheckpointRow row, bool allow_partial) {
 
 // Says what there is instead.
 Status none(Stores &stores, const CheckpointSelector &wanted, Cancellation &cancel) {
-  std::string text = "no checkpoint for job " + in_quotes(wanted.job_id) + ", stage " +
-                     in_quotes(wanted.stage) + branch_text(wanted.branch);
-  if (wanted.version) text += ", version " + std::to_string(*wanted.version);
-
+  std::string text = not_found_text(wanted);
   CHECKPOINT_ASSIGN_OR_RETURN(std::optional<JobRow> job,
                               stores.metadata->find_job(wanted.job_id, cancel));
   if (!job) {
@@ -121,6 +118,14 @@ Status none(Stores &stores, const CheckpointSelector &wanted, Cancellation &canc
 }
 
 }  // namespace
+
+std::string not_found_text(const CheckpointSelector &wanted) {
+  if (wanted.id) return "no checkpoint " + wanted.id->to_string();
+  std::string text = "no checkpoint for job " + in_quotes(wanted.job_id) + ", stage " +
+                     in_quotes(wanted.stage) + branch_text(wanted.branch);
+  if (wanted.version) text += ", version " + std::to_string(*wanted.version);
+  return text;
+}
 
 Result<CheckpointRow> find_checkpoint(Stores &stores, const CheckpointSelector &selector,
                                       Cancellation &cancel) {

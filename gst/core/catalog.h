@@ -22,6 +22,9 @@ struct CheckpointSelector {
       false;  // then the highest of any state; with an id or version too a partial one needs this
 };
 
+// "no checkpoint for job "street", stage "decode"": how every failure to find one begins.
+std::string not_found_text(const CheckpointSelector &selector);
+
 // kNotFound names job and stage and lists what exists (stages of the job, else jobs). A base is
 // never found for a scenario, nor the reverse.
 Result<CheckpointRow> find_checkpoint(Stores &stores, const CheckpointSelector &selector,

@@ -44,11 +44,15 @@ uint64_t end_of(const FrameRow &row) {
 Result<std::shared_ptr<SourceConnection>> SourceConnection::open(const SourceSettings &settings,
                                                                  Cancellation &cancel) {
   std::shared_ptr<SourceConnection> self(new SourceConnection());
-  CHECKPOINT_ASSIGN_OR_RETURN(
-      self->stores_,
-      Stores::open(settings.frame_store, settings.metadata_store, Stores::Access::kRead, cancel));
-  CHECKPOINT_ASSIGN_OR_RETURN(self->row_,
-                              find_checkpoint(*self->stores_, selector_of(settings.what), cancel));
+  const CheckpointSelector selector = selector_of(settings.what);
+  auto stores =
+      Stores::open(settings.frame_store, settings.metadata_store, Stores::Access::kRead, cancel);
+  if (!stores.is_ok())
+    return stores.status().is(Code::kNotFound)
+               ? stores.status().with_context(not_found_text(selector))
+               : stores.status();
+  self->stores_ = std::move(*stores);
+  CHECKPOINT_ASSIGN_OR_RETURN(self->row_, find_checkpoint(*self->stores_, selector, cancel));
   const CheckpointRow &row = self->row_;
   CHECKPOINT_RETURN_IF_ERROR(check_agreement(settings.what, row));
   CHECKPOINT_ASSIGN_OR_RETURN(std::optional<JobRow> job,

@@ -32,6 +32,7 @@ class Launch {
 
   pid_t pid() const { return pid_; }
   int input() const { return input_; }
+  int output_fd() const { return output_fd_; }  // what it says; hung up when it has ended
   // Writes all of it to its standard input; false: it does not read any more.
   bool write_input(const void *data, size_t size);
   void close_input();

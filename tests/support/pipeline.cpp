@@ -77,7 +77,7 @@ BusLog run_line(const std::string &line) {
 
 std::string query_value(const std::string &database, const std::string &sql) {
   sqlite3 *db = nullptr;
-  ck_assert_int_eq(sqlite3_open_v2(database.c_str(), &db, SQLITE_OPEN_READONLY, nullptr),
+  ck_assert_int_eq(sqlite3_open_v2(database.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr),
                    SQLITE_OK);
   sqlite3_busy_timeout(db, 20000);  // the last writer may be closing it
   sqlite3_stmt *statement = nullptr;
