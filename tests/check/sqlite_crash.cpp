@@ -8,6 +8,7 @@
 
 #include "conformance/metadata_fixture.h"
 #include "support/child.h"
+#include "support/gate.h"
 #include "support/sqlite_place.h"
 
 using namespace checkpoint;
@@ -189,6 +190,41 @@ GST_START_TEST(g28_a_commit_under_way_can_be_cancelled) {
 }
 GST_END_TEST
 
+// A call that waits for its turn behind another one of this process.
+GST_START_TEST(g28_waiting_for_another_thread_can_be_cancelled) {
+  std::unique_ptr<MetadataStorePlace> place;
+  if (__i__ == 0) place = std::make_unique<SqlitePlace>();
+  if (__i__ == 1) place = std::make_unique<SqliteMemoryPlace>();
+  Fixture f(std::move(place));
+  Gate gate;
+  Cancellation first, second, third;
+  on_sqlite_statement([&](const std::string &sql, sqlite3 *) {
+    // Held in the middle of its transaction.
+    if (sql.rfind("INSERT INTO job", 0) == 0) static_cast<void>(gate.pass(f.cancel));
+  });
+  Status statuses[3];
+  auto ensure = [&](int i, Cancellation &cancel) {
+    statuses[i] = status_of(f.store->ensure_frame_store(Uuid::random(), "memory://x", cancel));
+  };
+  std::thread holder([&] {
+    statuses[0] = status_of(f.store->ensure_job("new", Uuid::random(), IdentityKey{}, first));
+  });
+  gate.wait_for_arrivals();
+  std::thread waiting([&] { ensure(1, second); });
+  f.place->wait_until_a_call_waits();
+  std::thread next([&] { ensure(2, third); });
+  f.place->wait_until_a_call_waits();
+  second.cancel();
+  waiting.join();
+  FAILS_WITH(Code::kCancelled, statuses[1]);
+  gate.open();
+  holder.join();
+  next.join();
+  MUST(statuses[0]);
+  MUST(statuses[2]);
+}
+GST_END_TEST
+
 // Pins and commits of one process against a collector in another, in any order: what is committed
 // refers to packs that were ready, and a pack that was condemned is referred to by nobody.
 GST_START_TEST(g23_pins_and_a_collector_never_miss_each_other) {
@@ -253,6 +289,7 @@ static Suite *sqlite_crash_suite() {
   tcase_add_test(tc, g02_a_commit_that_is_killed_leaves_nothing);
   tcase_add_test(tc, g28_waiting_for_another_process_can_be_cancelled);
   tcase_add_test(tc, g28_a_commit_under_way_can_be_cancelled);
+  tcase_add_loop_test(tc, g28_waiting_for_another_thread_can_be_cancelled, 0, 2);
   tcase_add_test(tc, g23_pins_and_a_collector_never_miss_each_other);
   return suite;
 }

@@ -22,7 +22,7 @@ std::condition_variable changed;
 uint64_t waits = 0;  // protected by mutex
 
 void on_log(LogLevel, const char *, const std::string &line) {
-  if (line.find("waiting for a lock") == std::string::npos) return;
+  if (line.find("waiting for a ") == std::string::npos) return;
   std::lock_guard lock(mutex);
   waits++;
   changed.notify_all();
@@ -113,6 +113,12 @@ void on_sqlite_statement(std::function<void(const std::string &, sqlite3 *)> hoo
   statement_hook = std::move(hook);
 }
 
+void wait_until_a_sqlite_call_waits(uint64_t &seen) {
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return waits > seen; });
+  seen = waits;
+}
+
 std::unique_ptr<SqlAccess> open_sqlite(const std::string &path) {
   return std::make_unique<SqliteAccess>(path);
 }
@@ -141,15 +147,15 @@ std::shared_ptr<void> SqlitePlace::lock_out_writers() {
   return holder;
 }
 
-void SqlitePlace::wait_until_a_call_waits() {
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return waits > waits_seen_; });
-  waits_seen_ = waits;
-}
+void SqlitePlace::wait_until_a_call_waits() { wait_until_a_sqlite_call_waits(waits_seen_); }
 
 std::optional<uint64_t> SqlitePlace::work_done() { return steps; }
 
-SqliteMemoryPlace::SqliteMemoryPlace() : name_(Uuid::random().to_string()) { watch_connections(); }
+SqliteMemoryPlace::SqliteMemoryPlace() : name_(Uuid::random().to_string()) {
+  watch_connections();
+  std::lock_guard lock(mutex);
+  waits_seen_ = waits;
+}
 
 std::shared_ptr<MetadataStore> SqliteMemoryPlace::make(std::chrono::milliseconds) {
   StoreUri uri;
@@ -159,6 +165,8 @@ std::shared_ptr<MetadataStore> SqliteMemoryPlace::make(std::chrono::milliseconds
   if (!store.is_ok()) std::abort();
   return *store;
 }
+
+void SqliteMemoryPlace::wait_until_a_call_waits() { wait_until_a_sqlite_call_waits(waits_seen_); }
 
 std::optional<uint64_t> SqliteMemoryPlace::work_done() { return steps; }
 

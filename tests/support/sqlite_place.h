@@ -31,15 +31,20 @@ class SqliteMemoryPlace : public MetadataStorePlace {
  public:
   SqliteMemoryPlace();
   std::shared_ptr<MetadataStore> make(std::chrono::milliseconds busy_timeout = kLong) override;
+  void wait_until_a_call_waits() override;
   std::optional<uint64_t> work_done() override;
 
  private:
   const std::string name_;
+  uint64_t waits_seen_;
 };
 
 // Runs for every statement that a connection of this process begins from now on, with its text and
 // the connection; empty: nothing runs. Not while other threads use connections.
 void on_sqlite_statement(std::function<void(const std::string &sql, sqlite3 *db)> hook);
+
+// Returns when more calls than `seen` have begun to wait, for a lock or for a connection.
+void wait_until_a_sqlite_call_waits(uint64_t &seen);
 
 // A connection past the store.
 std::unique_ptr<SqlAccess> open_sqlite(const std::string &path);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "common/log.h"
+
 namespace checkpoint::sqlite {
 
 Result<std::unique_ptr<Connection>> Pool::take(Cancellation &cancel) {
@@ -16,6 +18,8 @@ Result<std::unique_ptr<Connection>> Pool::take(Cancellation &cancel) {
   {
     std::unique_lock lock(mutex_);
     queue_.push_back(&me);
+    if (queue_.front() != &me || taken_ >= size_)
+      log(LogLevel::kTrace, "sqlite", "waiting for a connection to " + location_.display());
     changed_.wait(lock, [&] { return me.cancelled || (queue_.front() == &me && taken_ < size_); });
     queue_.erase(std::find(queue_.begin(), queue_.end(), &me));
     changed_.notify_all();
