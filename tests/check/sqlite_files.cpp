@@ -338,6 +338,43 @@ GST_START_TEST(g31_a_page_of_a_long_list_costs_what_a_short_one_does) {
 }
 GST_END_TEST
 
+// The queries of docs/stores/sqlite.md work as they stand there, and it names every column.
+GST_START_TEST(the_documented_queries_and_columns_are_there) {
+  const char *source = g_getenv("GST_CHECKPOINT_SOURCE");
+  if (source == nullptr) return;
+  const std::string page = contents(std::string(source) + "/docs/stores/sqlite.md");
+  ck_assert(!page.empty());
+  Fixture f(std::make_unique<SqlitePlace>());
+  f.add_checkpoint("detect");
+  CommitBatch batch = f.next_commit(2);
+  DetectionRow person;
+  person.index = 1;
+  person.label = "person";
+  person.confidence = 0.9;
+  batch.detections.push_back(person);
+  f.commit(batch);
+  f.complete();
+  std::unique_ptr<SqlAccess> sql = f.place->sql();
+  int queries = 0;
+  for (size_t at = 0; (at = page.find("```sql\n", at)) != std::string::npos; queries++) {
+    at += 7;
+    const size_t end = page.find("```", at);
+    auto rows = MUST(sql->query(page.substr(at, end - at)));
+    ck_assert_msg(rows.size() == 1, "query %d", queries);
+    at = end + 3;
+  }
+  ck_assert_int_eq(queries, 3);
+  for (const auto &row :
+       MUST(sql->query("SELECT m.name, c.name FROM sqlite_schema AS m, pragma_table_info(m.name) "
+                       "AS c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'")))
+    for (const std::string &name : row)
+      ck_assert_msg(page.find("`" + name + "`") != std::string::npos ||
+                        page.find(name + ",") != std::string::npos ||
+                        page.find(name + ")") != std::string::npos,
+                    "%s.%s is not described", row[0].c_str(), row[1].c_str());
+}
+GST_END_TEST
+
 static Suite *sqlite_files_suite() {
   Suite *suite = suite_create("sqlite_files");
   TCase *tc = tcase_create("files");
@@ -355,6 +392,7 @@ static Suite *sqlite_files_suite() {
   tcase_add_test(tc, the_journal_is_as_chosen_and_stays_small);
   tcase_add_test(tc, databases_in_memory_live_by_their_name);
   tcase_add_test(tc, g31_a_page_of_a_long_list_costs_what_a_short_one_does);
+  tcase_add_test(tc, the_documented_queries_and_columns_are_there);
   return suite;
 }
 GST_CHECK_MAIN(sqlite_files);
