@@ -85,6 +85,7 @@ void InflightPayloads::set_done(OpenPack &pack, Status status, PackKey key, uint
   std::vector<std::shared_ptr<std::function<void()>>> wakers;
   {
     std::lock_guard lock(mutex_);
+    if (pack.state == OpenPack::State::kDurable) return;  // whatever fails later, it is stored
     pack.key = key;
     pack.size = size;
     pack.sha256 = sha256;

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 
@@ -105,7 +106,14 @@ void CheckpointReader::Impl::start(const ReplayRange &range) {
     std::lock_guard lock(mutex);
     old = std::move(session);
     session = std::move(next);
-    while (threads.size() < options.workers) threads.emplace_back([this] { work(); });
+    try {
+      while (threads.size() < options.workers) threads.emplace_back([this] { work(); });
+    } catch (const std::system_error &error) {
+      // One is enough.
+      if (threads.empty())
+        session->failed =
+            Status(Code::kUnavailable, std::string("no thread can be started: ") + error.what());
+    }
   }
   work_changed.notify_all();
   if (old) old->cancel.cancel();

@@ -2,6 +2,7 @@
 #include "core/writer.h"
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 #include "common/log.h"
@@ -31,7 +32,9 @@ CheckpointWriter::CheckpointWriter(StoreOpener open, const WriterOptions &option
                                    std::shared_ptr<WriterObserver> observer)
     : impl_(std::make_shared<Impl>(std::move(open), options, std::move(observer))) {
   std::lock_guard lock(impl_->mutex);
-  impl_->start_thread(&Impl::control);
+  impl_->failure = impl_->start_thread(&Impl::control);
+  // begin() says so.
+  impl_->failed = impl_->ended = !impl_->failure.is_ok();
 }
 
 CheckpointWriter::~CheckpointWriter() {
@@ -45,14 +48,19 @@ CheckpointWriter::~CheckpointWriter() {
     log(LogLevel::kWarning, "writer", "a store does not answer; its thread is left behind");
 }
 
-void CheckpointWriter::Impl::start_thread(void (Impl::*body)()) {
+Status CheckpointWriter::Impl::start_thread(void (Impl::*body)()) {
+  try {
+    std::thread([self = shared_from_this(), body] {
+      (self.get()->*body)();
+      std::lock_guard lock(self->mutex);
+      self->threads--;
+      self->room.notify_all();
+    }).detach();
+  } catch (const std::system_error &error) {
+    return Status(Code::kUnavailable, std::string("no thread can be started: ") + error.what());
+  }
   threads++;
-  std::thread([self = shared_from_this(), body] {
-    (self.get()->*body)();
-    std::lock_guard lock(self->mutex);
-    self->threads--;
-    self->room.notify_all();
-  }).detach();
+  return Status::ok();
 }
 
 void CheckpointWriter::Impl::observe(const std::function<void(WriterObserver &)> &call) {
@@ -96,6 +104,7 @@ Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hi
   if (!fields.branch.label.empty())
     CHECKPOINT_RETURN_IF_ERROR(check_name("scenario", fields.branch.label));
   std::lock_guard lock(impl_->mutex);
+  if (impl_->failed) return impl_->failure;
   impl_->fields = fields;
   impl_->parent_is_hint = parent_is_hint;
   impl_->poke_control();
@@ -177,6 +186,7 @@ Status CheckpointWriter::push(std::unique_ptr<FrameInput> &frame, const FrameTim
   }
   if (impl.failed) return impl.failure;
   if (impl.aborted) return Status(Code::kCancelled, "the writer was stopped");
+  if (impl.draining) return Status(Code::kInternal, "a frame after the end of its checkpoint");
   // The sequence counts arrivals, the dropped ones too, so that a gap shows where frames are
   // missing.
   row.sequence = sequence.value_or(impl.arrivals);

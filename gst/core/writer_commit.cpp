@@ -18,10 +18,11 @@ void CheckpointWriter::Impl::control() {
   Status status = set_up();
   if (status.is_ok()) {
     std::unique_lock lock(mutex);
-    for (unsigned i = 0; i < std::max(1u, options.workers); i++) start_thread(&Impl::work);
-    for (unsigned i = 0; i < max_puts; i++) start_thread(&Impl::put);
+    for (unsigned i = 0; i < std::max(1u, options.workers) && status.is_ok(); i++)
+      status = start_thread(&Impl::work);
+    for (unsigned i = 0; i < max_puts && status.is_ok(); i++) status = start_thread(&Impl::put);
     lock.unlock();
-    status = run();
+    if (status.is_ok()) status = run();
   }
   finish_up(std::move(status));
 }
@@ -170,15 +171,24 @@ void CheckpointWriter::Impl::seal(bool closing) {
 Status CheckpointWriter::Impl::run() {
   auto beat_interval = options.lease / 3;
   SteadyTime next_beat = std::chrono::steady_clock::now() + beat_interval;
+  // Until then a renewal that fails may be tried again.
+  SteadyTime lease_ends = std::chrono::steady_clock::now() + options.lease;
   std::unique_lock lock(mutex);
   for (;;) {
-    if (aborted) return failed ? failure : Status(Code::kCancelled, "the writer was stopped");
+    // A failure counts from when it is known, not from when its message is out.
+    if (failed) return failure;
+    if (aborted) return Status(Code::kCancelled, "the writer was stopped");
     const uint64_t seen = control_pokes;
     SteadyTime now = std::chrono::steady_clock::now();
     if (now >= next_beat) {
       lock.unlock();
-      CHECKPOINT_RETURN_IF_ERROR(stores->metadata->renew_lease(lease, options.lease, cancel));
-      next_beat = std::chrono::steady_clock::now() + beat_interval;
+      Status renewed = stores->metadata->renew_lease(lease, options.lease, cancel);
+      now = std::chrono::steady_clock::now();
+      if (renewed.is_ok())
+        lease_ends = now + options.lease;
+      else if (!renewed.retryable() || now >= lease_ends)
+        return renewed;
+      next_beat = now + beat_interval;
       lock.lock();
       continue;
     }
@@ -371,7 +381,12 @@ Status CheckpointWriter::Impl::end_partial(const std::string &reason, Cancellati
 }
 
 void CheckpointWriter::Impl::finish_up(Status status) {
-  if (!status.is_ok()) fail(status);
+  if (!status.is_ok()) {
+    fail(status);
+    // Another thread may have failed first and not be that far yet: from here on nobody fills a
+    // pack.
+    abort_waits();
+  }
   bool have_lease = lease.epoch != 0 && !status.is(Code::kLeaseLost);
   if (!status.is_ok() && have_lease && row.key != 0) {
     // What is durable already is worth keeping, and the row should say why there is no more of it.
@@ -380,6 +395,8 @@ void CheckpointWriter::Impl::finish_up(Status status) {
     while (kept.is_ok() && !commits.empty()) {
       auto durable = head_durable(lock);
       if (!durable.is_ok() || !*durable) break;
+      // After an error nothing becomes complete, not even what has all its frames.
+      if (failed) commits.front()->closing = false;
       kept = commit_head(lock, final_cancel);
     }
     std::string reason = failed ? failure.message() : partial_reason.value_or("stopped");

@@ -172,7 +172,8 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   bool queue_full(const Slot &next) const;
   void fail(const Status &status);
   void abort_waits();
-  void start_thread(void (Impl::*body)());
+  // Call with `mutex` held. Fails where the process may have no more threads.
+  Status start_thread(void (Impl::*body)());
   void observe(const std::function<void(WriterObserver &)> &call);
   void release_input(Slot &slot);
   // Runs a store's call with the lease that is in force, which is not renewed meanwhile.

@@ -13,6 +13,7 @@
 
 #include "backends/backends.h"
 #include "core/codec.h"
+#include "core/inflight.h"
 #include "core/names.h"
 #include "core/pack.h"
 #include "core/record_codec.h"
@@ -351,6 +352,71 @@ GST_START_TEST(g05_an_end_that_takes_too_long_is_an_error) {
 }
 GST_END_TEST
 
+GST_START_TEST(g05_nothing_becomes_complete_after_an_error) {
+  Place place;
+  auto news = std::make_shared<News>();
+  Gate gate;
+  std::atomic<int> commits{0};
+  // The database does not answer in time, and is there again a moment later.
+  place.metadata->before("commit", [&](Cancellation &cancel) {
+    return ++commits == 1 ? gate.pass(cancel) : Status::ok();
+  });
+  {
+    CheckpointWriter writer(place.opener(), small_packs(), news);
+    ck_assert(writer.begin(fields("decode"), false).is_ok());
+    ck_assert(push(writer, 0).is_ok());
+    ck_assert(writer.finish({}, milliseconds(500)).is(Code::kTimeout));
+  }
+  ck_assert_int_eq(news->errors.size(), 1);
+  for (const CommitInfo &info : news->commits) ck_assert(!info.complete);
+  ck_assert(place.list(false).empty());
+  auto all = place.list(true);
+  ck_assert(all[0].reason.find("500 ms") != std::string::npos);
+  place.check_frames(all[0], all[0].frames);
+}
+GST_END_TEST
+
+GST_START_TEST(a_lease_that_can_not_be_renewed_at_once_is_not_lost) {
+  Place place;
+  auto news = std::make_shared<News>();
+  place.metadata->fail_next("renew_lease",
+                            Status(Code::kBusy, "locked by another process").set_retryable());
+  Gate renewed;
+  renewed.open();
+  place.metadata->after("renew_lease", [&](Cancellation &cancel) { return renewed.pass(cancel); });
+  WriterOptions options = small_packs();
+  options.lease = milliseconds(1500);
+  CheckpointWriter writer(place.opener(), options, news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  ck_assert(push(writer, 0).is_ok());
+  renewed.wait_for_arrivals(1);
+  ck_assert(news->errors.empty());
+  ck_assert(writer.finish({}, kPatience).is_ok());
+}
+GST_END_TEST
+
+GST_START_TEST(a_frame_after_the_end_is_refused) {
+  Place place;
+  auto news = std::make_shared<News>();
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  ck_assert(push(writer, 0).is_ok());
+  ck_assert(writer.finish({}, kPatience).is_ok());
+  ck_assert(push(writer, 1).is(Code::kInternal));
+  place.check_frames(place.list(false)[0], 1);
+}
+GST_END_TEST
+
+GST_START_TEST(a_pack_that_is_stored_stays_stored) {
+  auto shared = InflightPayloads::of(Uuid::random(), Uuid::random());
+  OpenPack pack;
+  shared->set_done(pack, Status::ok(), 7, 100, {});
+  shared->set_done(pack, Status(Code::kNoSpace, "what came after it failed"), 7, 0, {});
+  ck_assert(shared->state(pack) == OpenPack::State::kDurable);
+  ck_assert_int_eq(pack.size, 100);
+}
+GST_END_TEST
+
 GST_START_TEST(g07_a_slow_store_makes_the_stream_wait) {
   Place place;
   auto news = std::make_shared<News>();
@@ -582,6 +648,10 @@ static Suite *writer_suite() {
   tcase_add_test(tc, g03_a_put_that_fails_makes_nothing_visible);
   tcase_add_test(tc, g04_a_lost_answer_to_a_commit_stores_it_once);
   tcase_add_test(tc, g05_an_end_that_takes_too_long_is_an_error);
+  tcase_add_test(tc, g05_nothing_becomes_complete_after_an_error);
+  tcase_add_test(tc, a_lease_that_can_not_be_renewed_at_once_is_not_lost);
+  tcase_add_test(tc, a_frame_after_the_end_is_refused);
+  tcase_add_test(tc, a_pack_that_is_stored_stays_stored);
   tcase_add_test(tc, g07_a_slow_store_makes_the_stream_wait);
   tcase_add_test(tc, g07_leaky_counts_every_drop_and_warns_once);
   tcase_add_test(tc, g08_a_buffer_is_let_go_before_the_next_is_waited_for);
