@@ -230,8 +230,7 @@ static gboolean gst_checkpoint_src_start(GstBaseSrc *src) {
   if (settings.frame_store.empty()) settings.frame_store = checkpoint::default_frame_store_uri();
   if (settings.metadata_store.empty())
     settings.metadata_store = checkpoint::default_metadata_store_uri();
-  priv.player.start(settings);
-  return TRUE;
+  return priv.player.start(settings);
 }
 
 // Buffers keep the times that they have: with a clock the base class would give some to those that

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elements/player.h"
 
+#include <system_error>
 #include <utility>
 
 #include "common/log.h"
@@ -79,17 +80,26 @@ void Player::progress(GstProgressType type, const std::string &text) {
       gst_message_new_progress(GST_OBJECT(element_), type, "connect", text.c_str()));
 }
 
-void Player::start(const SourceSettings &settings) {
+bool Player::start(const SourceSettings &settings) {
   end_start();
   auto cancel = std::make_shared<Cancellation>();
   {
     std::lock_guard lock(mutex_);
     connecting_ = cancel;
   }
-  connector_ = std::thread([this, settings, cancel, keep = gst_object_ref(element_)] {
-    connect(settings, cancel);
+  gpointer keep = gst_object_ref(element_);
+  try {
+    connector_ = std::thread([this, settings, cancel, keep] {
+      connect(settings, cancel);
+      gst_object_unref(keep);
+    });
+  } catch (const std::system_error &error) {
     gst_object_unref(keep);
-  });
+    post_error(GST_ELEMENT(element_),
+               {Code::kUnavailable, std::string("no thread can be started: ") + error.what()});
+    return false;
+  }
+  return true;
 }
 
 void Player::connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel) {

@@ -30,8 +30,9 @@ class Player {
 
   // --- from state changes
   // Begins to connect and returns; the base class hears of the end by
-  // gst_base_src_start_complete(), the bus of a failure by one ERROR.
-  void start(const SourceSettings &settings);
+  // gst_base_src_start_complete(), the bus of a failure by one ERROR. False: it could not even
+  // begin, and an error was posted.
+  bool start(const SourceSettings &settings);
   // Ends connecting, at once. Before the base class deactivates the pads.
   void end_start();
   // Lets the stores go. After that.

@@ -105,11 +105,15 @@ void Recorder::open_writer() {
   };
   std::lock_guard lock(mutex_);
   writer_ = std::make_shared<CheckpointWriter>(opener, settings_.writer, observer_);
+  if (interrupted_) writer_->interrupt();
 }
+
+// The writer that caps and events go to. Null: they are kept for the next version.
+std::shared_ptr<CheckpointWriter> Recorder::taking() const { return ending_ ? nullptr : writer(); }
 
 bool Recorder::start(const RecorderSettings &settings) {
   settings_ = settings;
-  begun_ = false;
+  begun_ = ending_ = false;
   caps_.reset();
   segment_.reset();
   tags_.reset();
@@ -121,6 +125,7 @@ bool Recorder::start(const RecorderSettings &settings) {
   {
     std::lock_guard lock(mutex_);
     before_ = {};
+    interrupted_ = false;
   }
   auto check = [&]() -> Status {
     if (settings_.stage.empty())
@@ -225,7 +230,7 @@ void Recorder::stop() {
   WriterStats stats = last->stats();
   last.reset();
   observer_->detach();
-  begun_ = false;
+  begun_ = ending_ = false;
   std::lock_guard lock(mutex_);
   before_ = stats;
 }
@@ -242,7 +247,7 @@ bool Recorder::set_caps(GstCaps *caps) {
     return false;
   }
   caps_ = std::move(parsed).value();
-  if (auto current = writer()) {
+  if (auto current = taking()) {
     Status status = current->set_caps(caps_->text());
     if (!status.is_ok()) return false;
   }
@@ -263,7 +268,7 @@ bool Recorder::event(GstEvent *event) {
   if (!*encoded) return true;  // not part of what a stage hands on
   if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT) segment_.reset(gst_event_ref(event));
   if (GST_EVENT_TYPE(event) == GST_EVENT_TAG) tags_.reset(gst_event_ref(event));
-  if (auto current = writer())
+  if (auto current = taking())
     return current->push_event((*encoded)->type, (*encoded)->body).is_ok();
   return true;
 }
@@ -369,6 +374,10 @@ GstFlowReturn Recorder::frame(GstBuffer *buffer, const GstSegment &segment,
                   "put a parser or decoder before this element"));
     return GST_FLOW_NOT_NEGOTIATED;
   }
+  if (ending_) {
+    GstFlowReturn flow = drain(wait);
+    if (flow != GST_FLOW_OK) return flow;
+  }
   if (!begin()) return GST_FLOW_ERROR;
   auto input = make_buffer_input(buffer, caps_, metas_);
   if (!input.is_ok()) {
@@ -395,21 +404,35 @@ GstFlowReturn Recorder::frame(GstBuffer *buffer, const GstSegment &segment,
   }
 }
 
-GstFlowReturn Recorder::gap() { return begin() ? GST_FLOW_OK : GST_FLOW_ERROR; }
+GstFlowReturn Recorder::gap(const WaitFunction &wait) {
+  if (ending_) {
+    GstFlowReturn flow = drain(wait);
+    if (flow != GST_FLOW_OK) return flow;
+  }
+  return begin() ? GST_FLOW_OK : GST_FLOW_ERROR;
+}
 
 GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {
+  if (ending_) return drain(wait);
   if (observer_->reported()) return GST_FLOW_ERROR;
-  std::optional<std::string> reason;
-  if (std::string error = watch_ ? watch_->error() : ""; !error.empty()) reason = error;
+  end_reason_.reset();
+  if (std::string error = watch_ ? watch_->error() : ""; !error.empty()) end_reason_ = error;
   // After a failure before the first data there is nothing to keep.
-  if (!begun_ && reason) return GST_FLOW_OK;
+  if (!begun_ && end_reason_) return GST_FLOW_OK;
   if (!begun_ && !writer()) return GST_FLOW_OK;  // a second EOS, with nothing between
   if (!begin()) return GST_FLOW_ERROR;
+  return drain(wait);
+}
+
+// Ends the checkpoint that was begun.
+GstFlowReturn Recorder::drain(const WaitFunction &wait) {
   auto current = writer();
   if (!current) return GST_FLOW_FLUSHING;
+  ending_ = true;
   observer_->progress(GST_PROGRESS_TYPE_START, "drain", "making the rest durable");
   for (;;) {
-    Status status = current->finish(reason, std::chrono::milliseconds(settings_.commit_timeout_ms));
+    Status status =
+        current->finish(end_reason_, std::chrono::milliseconds(settings_.commit_timeout_ms));
     if (status.is_ok()) break;
     if (observer_->reported()) return GST_FLOW_ERROR;
     if (!status.is(Code::kCancelled)) {
@@ -423,10 +446,10 @@ GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {
     }
   }
   observer_->progress(GST_PROGRESS_TYPE_COMPLETE, "drain", "all is durable");
-  if (reason)
-    observer_->warn(Status(Code::kInternal, "the checkpoint stays partial: " + *reason,
+  if (end_reason_)
+    observer_->warn(Status(Code::kInternal, "the checkpoint stays partial: " + *end_reason_,
                            "it is loaded with allow-partial=true"));
-  begun_ = false;
+  begun_ = ending_ = false;
   WriterStats done = current->stats();
   std::lock_guard lock(mutex_);
   before_ = done;
@@ -434,12 +457,17 @@ GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {
   return GST_FLOW_OK;
 }
 
+// Under the lock, so that a writer that is being opened hears of it too.
 void Recorder::interrupt() {
-  if (auto current = writer()) current->interrupt();
+  std::lock_guard lock(mutex_);
+  interrupted_ = true;
+  if (writer_) writer_->interrupt();
 }
 
 void Recorder::resume() {
-  if (auto current = writer()) current->resume();
+  std::lock_guard lock(mutex_);
+  interrupted_ = false;
+  if (writer_) writer_->resume();
 }
 
 WriterStats Recorder::stats() const {

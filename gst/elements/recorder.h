@@ -57,7 +57,7 @@ class Recorder {
   bool event(GstEvent *event);
   GstFlowReturn frame(GstBuffer *buffer, const GstSegment &segment, const WaitFunction &wait);
   // A GAP: there is data, without a frame.
-  GstFlowReturn gap();
+  GstFlowReturn gap(const WaitFunction &wait);
   // Ends the checkpoint, completely where the stream was clean. GST_FLOW_OK: all is durable.
   GstFlowReturn end_of_stream(const WaitFunction &wait);
 
@@ -74,6 +74,8 @@ class Recorder {
   std::shared_ptr<CheckpointWriter> writer() const;
   void open_writer();
   bool begin();
+  GstFlowReturn drain(const WaitFunction &wait);
+  std::shared_ptr<CheckpointWriter> taking() const;
   std::string upstream_uri() const;
   void report(const Status &status);
 
@@ -92,10 +94,15 @@ class Recorder {
   std::optional<Lineage> lineage_;
   std::shared_ptr<MetaWatch> metas_;
   bool begun_ = false;
-  std::string job_id_;  // once begun
+  // EOS came and its wait ended with a flush: the writer takes nothing more. What comes next begins
+  // the next version, after this one is durable.
+  bool ending_ = false;
+  std::optional<std::string> end_reason_;  // why what ends is partial
+  std::string job_id_;                     // once begun
 
   mutable std::mutex mutex_;
   std::shared_ptr<CheckpointWriter> writer_;  // protected by mutex_
+  bool interrupted_ = false;                  // protected by mutex_; of later writers too
   WriterStats before_;                        // protected by mutex_: of earlier versions
 };
 

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "backends/backends.h"
 #include "elements/identity_meta.h"
@@ -415,6 +416,44 @@ GST_START_TEST(data_after_eos_opens_the_next_version) {
 }
 GST_END_TEST
 
+GST_START_TEST(g28_a_flush_while_the_end_drains_loses_nothing) {
+  Folder folder;
+  Gate gate;
+  (void)StoreRegistry::instance().make_frame_store("gated://x");
+  gated->before("put",
+                [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  GstElement *sink = gst_element_factory_make("checkpointsink", nullptr);
+  g_object_set(sink, "stage", "s", "job-id", "j", "frame-store", "gated://x", "metadata-store",
+               folder.database().c_str(), nullptr);
+  GstHarness *harness = gst_harness_new_with_element(sink, "sink", nullptr);
+  gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
+  ck_assert_int_eq(gst_harness_push(harness, gst_buffer_new_allocate(nullptr, 64, nullptr)),
+                   GST_FLOW_OK);
+  gboolean ended = TRUE;
+  std::thread stream([&] { ended = gst_harness_push_event(harness, gst_event_new_eos()); });
+  gate.wait_for_arrivals(1);
+  gst_harness_push_event(harness, gst_event_new_flush_start());
+  stream.join();
+  ck_assert(!ended);
+  gst_harness_push_event(harness, gst_event_new_flush_stop(TRUE));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  segment.start = 7;
+  gst_harness_push_event(harness, gst_event_new_segment(&segment));
+  gate.open();
+  for (int i = 0; i < 3; i++)
+    ck_assert_int_eq(gst_harness_push(harness, gst_buffer_new_allocate(nullptr, 64, nullptr)),
+                     GST_FLOW_OK);
+  ck_assert(gst_harness_push_event(harness, gst_event_new_eos()));
+  gst_harness_teardown(harness);
+  gst_object_unref(sink);
+  ck_assert(folder.value("SELECT group_concat(version || state || frames, ' ') FROM (SELECT * FROM "
+                         "checkpoint ORDER BY version)") == "1complete1 2complete3");
+  ck_assert(folder.value("SELECT count(*) FROM event JOIN checkpoint ON key = event.checkpoint "
+                         "WHERE version = 2 AND type = 'segment'") == "1");
+}
+GST_END_TEST
+
 static Suite *checkpointsink_suite() {
   Suite *suite = suite_create("checkpointsink");
   TCase *tc = tcase_create("checkpointsink");
@@ -436,6 +475,7 @@ static Suite *checkpointsink_suite() {
   tcase_add_test(tc, g16_no_frame_is_a_checkpoint_too);
   tcase_add_test(tc, job_and_parent_come_with_the_lineage);
   tcase_add_test(tc, data_after_eos_opens_the_next_version);
+  tcase_add_test(tc, g28_a_flush_while_the_end_drains_loses_nothing);
   return suite;
 }
 GST_CHECK_MAIN(checkpointsink);
