@@ -128,7 +128,7 @@ static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
       ok = recorder.end_of_stream(wait_for_playing(sink)) == GST_FLOW_OK;
       break;
     case GST_EVENT_GAP:
-      ok = recorder.gap(wait_for_playing(sink)) == GST_FLOW_OK;
+      ok = recorder.gap(event, wait_for_playing(sink)) == GST_FLOW_OK;
       break;
     case GST_EVENT_CAPS:
       break;  // through set_caps()

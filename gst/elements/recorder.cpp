@@ -404,12 +404,12 @@ GstFlowReturn Recorder::frame(GstBuffer *buffer, const GstSegment &segment,
   }
 }
 
-GstFlowReturn Recorder::gap(const WaitFunction &wait) {
+GstFlowReturn Recorder::gap(GstEvent *gap, const WaitFunction &wait) {
   if (ending_) {
     GstFlowReturn flow = drain(wait);
     if (flow != GST_FLOW_OK) return flow;
   }
-  return begin() ? GST_FLOW_OK : GST_FLOW_ERROR;
+  return begin() && event(gap) ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
 GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {

@@ -56,8 +56,9 @@ class Recorder {
   // A serialized event before the next frame. Borrowed. False: an error was posted.
   bool event(GstEvent *event);
   GstFlowReturn frame(GstBuffer *buffer, const GstSegment &segment, const WaitFunction &wait);
-  // A GAP: there is data, without a frame.
-  GstFlowReturn gap(const WaitFunction &wait);
+  // A GAP, which is data without a frame: the checkpoint begins, and the event is part of it.
+  // Borrowed.
+  GstFlowReturn gap(GstEvent *event, const WaitFunction &wait);
   // Ends the checkpoint, completely where the stream was clean. GST_FLOW_OK: all is durable.
   GstFlowReturn end_of_stream(const WaitFunction &wait);
 

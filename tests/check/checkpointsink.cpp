@@ -416,6 +416,27 @@ GST_START_TEST(data_after_eos_opens_the_next_version) {
 }
 GST_END_TEST
 
+GST_START_TEST(g13_a_gap_keeps_its_place) {
+  Folder folder;
+  GstElement *sink = gst_element_factory_make("checkpointsink", nullptr);
+  g_object_set(sink, "stage", "s", "job-id", "j", "frame-store", folder.file("frames").c_str(),
+               "metadata-store", folder.database().c_str(), nullptr);
+  GstHarness *harness = gst_harness_new_with_element(sink, "sink", nullptr);
+  gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
+  for (guint64 second = 0; second < 3; second++) {
+    if (second != 1)
+      ck_assert_int_eq(gst_harness_push(harness, gst_buffer_new_allocate(nullptr, 64, nullptr)),
+                       GST_FLOW_OK);
+    else
+      ck_assert(gst_harness_push_event(harness, gst_event_new_gap(GST_SECOND, GST_SECOND)));
+  }
+  ck_assert(gst_harness_push_event(harness, gst_event_new_eos()));
+  gst_harness_teardown(harness);
+  gst_object_unref(sink);
+  ck_assert(folder.value("SELECT group_concat(idx, ' ') FROM event WHERE type = 'gap'") == "1");
+}
+GST_END_TEST
+
 GST_START_TEST(g28_a_flush_while_the_end_drains_loses_nothing) {
   Folder folder;
   Gate gate;
@@ -475,6 +496,7 @@ static Suite *checkpointsink_suite() {
   tcase_add_test(tc, g16_no_frame_is_a_checkpoint_too);
   tcase_add_test(tc, job_and_parent_come_with_the_lineage);
   tcase_add_test(tc, data_after_eos_opens_the_next_version);
+  tcase_add_test(tc, g13_a_gap_keeps_its_place);
   tcase_add_test(tc, g28_a_flush_while_the_end_drains_loses_nothing);
   return suite;
 }
