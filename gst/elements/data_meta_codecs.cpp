@@ -7,6 +7,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "elements/enum_bits.h"
 #include "elements/meta_codecs.h"
 #include "elements/structure_codec.h"
 #include "elements/value_types.h"
@@ -21,13 +22,16 @@ class TimeCodeCodec final : public MetaCodec {
   bool can(const GstMeta *meta) const override {
     return meta->info->api == GST_VIDEO_TIME_CODE_META_API_TYPE;
   }
+  // A value that is none of the enumeration's must not get into a variable of its type.
+  static constexpr uint32_t kKnownFlags =
+      GST_VIDEO_TIME_CODE_FLAGS_DROP_FRAME | GST_VIDEO_TIME_CODE_FLAGS_INTERLACED;
   Status serialize(GstBuffer *, const GstMeta *meta, MetaWatch &, ByteWriter &out,
                    std::vector<DetectionRow> &) const override {
     const GstVideoTimeCode &tc = reinterpret_cast<const GstVideoTimeCodeMeta *>(meta)->tc;
     out.u8(kMetaBodyVersion);
     out.u32(tc.config.fps_n);
     out.u32(tc.config.fps_d);
-    out.u32(static_cast<uint32_t>(tc.config.flags));
+    out.u32(enum_bits(tc.config.flags));
     for (guint n : {tc.hours, tc.minutes, tc.seconds, tc.frames, tc.field_count}) out.u32(n);
     GDateTime *jam = tc.config.latest_daily_jam;
     out.u8(jam ? 1 : 0);
@@ -45,7 +49,9 @@ class TimeCodeCodec final : public MetaCodec {
     GstVideoTimeCode tc{};
     tc.config.fps_n = in.u32();
     tc.config.fps_d = in.u32();
-    tc.config.flags = static_cast<GstVideoTimeCodeFlags>(in.u32());
+    const uint32_t flags = in.u32();
+    if (flags & ~kKnownFlags) return bad_meta(name(), "unknown flags");
+    tc.config.flags = static_cast<GstVideoTimeCodeFlags>(flags);
     for (guint *n : {&tc.hours, &tc.minutes, &tc.seconds, &tc.frames, &tc.field_count})
       *n = in.u32();
     GValue v = G_VALUE_INIT;

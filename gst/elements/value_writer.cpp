@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "elements/enum_bits.h"
 #include "elements/structure_codec.h"
 #include "elements/value_types.h"
 
@@ -323,7 +324,7 @@ Status ValueWriter::segment(const GstSegment &s) {
   bool own = s.format > GST_FORMAT_PERCENT;
   out_.u8(own ? 255 : static_cast<uint8_t>(s.format));
   if (own) out_.text(gst_format_get_name(s.format));
-  out_.u32(static_cast<uint32_t>(s.flags));
+  out_.u32(enum_bits(s.flags));
   out_.f64(s.rate);
   out_.f64(s.applied_rate);
   for (guint64 n : {s.base, s.offset, s.start, s.stop, s.time, s.position, s.duration}) out_.u64(n);

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "elements/enum_bits.h"
 #include "elements/meta_codecs.h"
 
 namespace checkpoint {
@@ -27,7 +28,7 @@ class VideoCodec final : public MetaCodec {
                                             std::to_string(video->id));
     if (video->flags == 0 && video->id == 0) return Status::ok();
     out.u8(kMetaBodyVersion);
-    out.u32(static_cast<uint32_t>(video->flags));
+    out.u32(enum_bits(video->flags));
     out.u32(static_cast<uint32_t>(video->id));
     return Status::ok();
   }
@@ -132,13 +133,13 @@ class AfdCodec final : public MetaCodec {
     ByteReader in(body);
     CHECKPOINT_RETURN_IF_ERROR(check_body_version(name(), in));
     uint8_t field = in.u8();
-    auto spec = static_cast<GstVideoAFDSpec>(in.u32());
-    auto value = static_cast<GstVideoAFDValue>(in.u32());
-    if (in.failed() || field > 1 || spec < 0 || spec > GST_VIDEO_AFD_SPEC_SMPTE_ST2016_1 ||
-        value < 0 || value > 15 || (spec == GST_VIDEO_AFD_SPEC_DVB_ETSI && value == 0))
+    const uint32_t spec = in.u32(), value = in.u32();
+    if (in.failed() || field > 1 || spec > GST_VIDEO_AFD_SPEC_SMPTE_ST2016_1 || value > 15 ||
+        (spec == GST_VIDEO_AFD_SPEC_DVB_ETSI && value == 0))
       return bad_meta(name(), "bad fields");
-    return gst_buffer_add_video_afd_meta(buffer, field, spec, value) ? Status::ok()
-                                                                     : bad_meta(name(), "refused");
+    bool added = gst_buffer_add_video_afd_meta(buffer, field, static_cast<GstVideoAFDSpec>(spec),
+                                               static_cast<GstVideoAFDValue>(value));
+    return added ? Status::ok() : bad_meta(name(), "refused");
   }
 };
 
