@@ -16,6 +16,7 @@
 #include "elements/meta_codec.h"
 #include "elements/structure_codec.h"
 #include "support/check.h"
+#include "support/leak_pause.h"
 
 using namespace checkpoint;
 
@@ -331,6 +332,7 @@ GST_START_TEST(metas_that_can_not_be_made_here) {
 GST_END_TEST
 
 GST_START_TEST(g34_any_bytes_for_metas) {
+  LeakPause pause;
   BufferPtr buffer = frame();
   add_region(buffer.get(), "car",
              {gst_structure_new("detection", "confidence", G_TYPE_DOUBLE, 0.5, nullptr)});

@@ -13,6 +13,7 @@
 #include "elements/lineage.h"
 #include "elements/structure_codec.h"
 #include "support/check.h"
+#include "support/leak_pause.h"
 
 using namespace checkpoint;
 
@@ -283,6 +284,7 @@ GST_START_TEST(a_type_that_this_process_does_not_know) {
 GST_END_TEST
 
 GST_START_TEST(g34_any_bytes_for_structures) {
+  LeakPause pause;
   Bytes good = *encode_structure(everything().get());
   ck_assert(parse_structure(good).is_ok());
   // Cut short anywhere.
@@ -440,6 +442,7 @@ GST_START_TEST(events_that_are_no_content) {
 GST_END_TEST
 
 GST_START_TEST(g34_any_bytes_for_events) {
+  LeakPause pause;
   std::mt19937 rng(5);
   std::vector<StoredEvent> good;
   GstSegment segment;
