@@ -26,7 +26,7 @@ class VideoCodec final : public MetaCodec {
     if (video != gst_buffer_get_video_meta(buffer))
       return Status(Code::kUnsupported, "only the first view of a buffer is stored, not id " +
                                             std::to_string(video->id));
-    if (video->flags == 0 && video->id == 0) return Status::ok();
+    if (enum_bits(video->flags) == 0 && video->id == 0) return Status::ok();
     out.u8(kMetaBodyVersion);
     out.u32(enum_bits(video->flags));
     out.u32(static_cast<uint32_t>(video->id));
