@@ -107,8 +107,15 @@ static GstStateChangeReturn gst_checkpoint_sink_change_state(GstElement *element
 }
 
 // The frame or the end in hand is kept while we wait for PLAYING again.
-static Recorder::WaitFunction wait_for_playing(GstBaseSink *sink) {
-  return [sink] { return gst_base_sink_wait_preroll(sink); };
+static Recorder::WaitFunction wait_for_playing(GstBaseSink *sink, GstMiniObject *item) {
+  return [sink, item] {
+    // It wakes once for PLAYING, and by then the pipeline may be in PAUSED again: then the item in
+    // hand is what that state waits for. Going on would hold the lock that the next state change
+    // needs.
+    GstFlowReturn flow = gst_base_sink_wait_preroll(sink);
+    if (flow == GST_FLOW_OK && sink->need_preroll) flow = gst_base_sink_do_preroll(sink, item);
+    return flow;
+  };
 }
 
 static gboolean gst_checkpoint_sink_set_caps(GstBaseSink *sink, GstCaps *caps) {
@@ -116,7 +123,8 @@ static gboolean gst_checkpoint_sink_set_caps(GstBaseSink *sink, GstCaps *caps) {
 }
 
 static GstFlowReturn gst_checkpoint_sink_render(GstBaseSink *sink, GstBuffer *buffer) {
-  return recorder_of(sink).frame(buffer, sink->segment, wait_for_playing(sink));
+  return recorder_of(sink).frame(buffer, sink->segment,
+                                 wait_for_playing(sink, GST_MINI_OBJECT_CAST(buffer)));
 }
 
 static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
@@ -125,10 +133,11 @@ static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_EOS:
       // The base class posts EOS when this returns; so all is durable by then.
-      ok = recorder.end_of_stream(wait_for_playing(sink)) == GST_FLOW_OK;
+      ok = recorder.end_of_stream(wait_for_playing(sink, GST_MINI_OBJECT_CAST(event))) ==
+           GST_FLOW_OK;
       break;
     case GST_EVENT_GAP:
-      ok = recorder.gap(event, wait_for_playing(sink)) == GST_FLOW_OK;
+      ok = recorder.gap(event, wait_for_playing(sink, GST_MINI_OBJECT_CAST(event))) == GST_FLOW_OK;
       break;
     case GST_EVENT_CAPS:
       break;  // through set_caps()
