@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // docs/elements is compared with the elements: every property stands there with its type, default
 // and range, and nothing stands there that is not so.
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -19,12 +20,16 @@ struct Documented {
   std::string type, range, standard, change;
 };
 
-std::string read_page(const std::string &element) {
-  std::ifstream in(std::string(DOCS_DIR) + "/elements/" + element + ".md");
-  ck_assert_msg(in.good(), "no page docs/elements/%s.md", element.c_str());
+std::string read_file(const std::filesystem::path &path) {
+  std::ifstream in(path);
+  ck_assert_msg(in.good(), "no file %s", path.c_str());
   std::stringstream text;
   text << in.rdbuf();
   return text.str();
+}
+
+std::string read_page(const std::string &element) {
+  return read_file(std::string(DOCS_DIR) + "/elements/" + element + ".md");
 }
 
 std::string trimmed(std::string s) {
@@ -186,11 +191,33 @@ GST_START_TEST(example_lines_can_be_parsed) {
 }
 GST_END_TEST
 
+GST_START_TEST(links_lead_somewhere) {
+  namespace fs = std::filesystem;
+  const fs::path docs = DOCS_DIR;
+  std::vector<fs::path> pages = {docs.parent_path() / "README.md"};
+  for (const auto &entry : fs::recursive_directory_iterator(docs)) {
+    if (entry.path().extension() == ".md") pages.push_back(entry.path());
+  }
+  ck_assert_uint_gt(pages.size(), 5);
+  for (const fs::path &page : pages) {
+    const std::string text = read_file(page);
+    for (size_t at = text.find("]("); at != std::string::npos; at = text.find("](", at + 1)) {
+      std::string target = text.substr(at + 2, text.find(')', at) - at - 2);
+      target = target.substr(0, target.find('#'));
+      if (target.empty() || target.find("://") != std::string::npos) continue;
+      ck_assert_msg(fs::exists(page.parent_path() / target), "%s: no %s", page.c_str(),
+                    target.c_str());
+    }
+  }
+}
+GST_END_TEST
+
 static Suite *docs_suite() {
   Suite *suite = suite_create("docs");
   TCase *tc = tcase_create("docs");
   suite_add_tcase(suite, tc);
   tcase_add_loop_test(tc, properties_are_documented_as_they_are, 0, G_N_ELEMENTS(kElements));
+  tcase_add_test(tc, links_lead_somewhere);
   tcase_add_loop_test(tc, example_lines_can_be_parsed, 0, G_N_ELEMENTS(kElements));
   return suite;
 }

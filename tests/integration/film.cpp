@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A real job: an encoded film is decoded into a checkpoint, faces are looked for from there on, and
+// what was found is played.
+#include <gst/video/video.h>
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "support/check.h"
+#include "support/home.h"
+#include "support/pipeline.h"
+
+using namespace checkpoint;
+
+namespace {
+
+constexpr size_t kFrames = 120;
+
+using Box = std::tuple<std::string, guint, guint, guint, guint>;
+
+struct Frame {
+  GstClockTime pts;
+  std::string pixels;  // a checksum
+  std::vector<Box> boxes;
+};
+
+// $GST_CHECKPOINT_TEST_FILM, where it is set; else a small one is drawn and encoded.
+std::string film(const Home &home) {
+  if (const char *given = g_getenv("GST_CHECKPOINT_TEST_FILM")) return given;
+  const std::string path = home.file("film.webm");
+  const gchar *argv[] = {"bash", MAKE_FILM, path.c_str(), nullptr};
+  // Without our plugin, which may need a sanitizer's runtime.
+  gchar **environment = g_environ_unsetenv(g_get_environ(), "GST_PLUGIN_PATH");
+  environment =
+      g_environ_setenv(environment, "GST_REGISTRY", home.file("film-registry.bin").c_str(), TRUE);
+  gint status = -1;
+  gchar *errors = nullptr;
+  ck_assert(g_spawn_sync(nullptr, const_cast<gchar **>(argv), environment, G_SPAWN_SEARCH_PATH,
+                         nullptr, nullptr, nullptr, &errors, &status, nullptr));
+  ck_assert_msg(status == 0, "no film: %s", errors);
+  g_free(errors);
+  g_strfreev(environment);
+  return path;
+}
+
+GstPadProbeReturn look(GstPad *, GstPadProbeInfo *info, gpointer data) {
+  auto &seen = *static_cast<std::vector<Frame> *>(data);
+  if (seen.size() == kFrames) return GST_PAD_PROBE_DROP;
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  Frame frame{GST_BUFFER_PTS(buffer), {}, {}};
+  GstMapInfo map;
+  ck_assert(gst_buffer_map(buffer, &map, GST_MAP_READ));
+  gchar *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA1, map.data, map.size);
+  frame.pixels = sum;
+  g_free(sum);
+  gst_buffer_unmap(buffer, &map);
+  gpointer state = nullptr;
+  while (GstMeta *meta = gst_buffer_iterate_meta_filtered(
+             buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
+    auto *roi = reinterpret_cast<GstVideoRegionOfInterestMeta *>(meta);
+    frame.boxes.emplace_back(g_quark_to_string(roi->roi_type), roi->x, roi->y, roi->w, roi->h);
+  }
+  seen.push_back(std::move(frame));
+  return GST_PAD_PROBE_OK;
+}
+
+// Runs a line and tells what came to its element "end", of which that gets the first kFrames.
+std::vector<Frame> run_and_look(const std::string &line) {
+  std::vector<Frame> seen;
+  GstElement *pipeline = parse_line(line);
+  GstElement *end = gst_bin_get_by_name(GST_BIN(pipeline), "end");
+  GstPad *pad = gst_element_get_static_pad(end, "sink");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, look, &seen, nullptr);
+  gst_object_unref(pad);
+  gst_object_unref(end);
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  BusLog log = wait_for_end(pipeline);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+  ck_assert_msg(log.eos && log.errors.empty() && log.warnings.empty(), "%s%s",
+                log.errors.empty() ? "" : log.errors[0].c_str(),
+                log.warnings.empty() ? "" : log.warnings[0].c_str());
+  return seen;
+}
+
+void must_be_the_same_video(const std::vector<Frame> &a, const std::vector<Frame> &b) {
+  ck_assert_uint_eq(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); i++) {
+    ck_assert_msg(a[i].pts == b[i].pts && a[i].pixels == b[i].pixels, "frame %zu", i);
+  }
+}
+
+}  // namespace
+
+GST_START_TEST(g15_faces_found_in_a_stored_film_come_back_with_it) {
+  Home home;
+  const std::vector<Frame> decoded =
+      run_and_look("filesrc location=\"" + film(home) +
+                   "\" ! decodebin ! videoconvert ! video/x-raw,format=RGB ! "
+                   "checkpointsink name=end job-id=film stage=decode");
+  ck_assert_uint_eq(decoded.size(), kFrames);
+
+  const std::vector<Frame> detected = run_and_look(
+      "checkpointsrc job-id=film stage=decode ! facedetect display=false updates=none ! "
+      "checkpointsink name=end stage=detect");
+  must_be_the_same_video(decoded, detected);
+  size_t boxes = 0, frames_with_boxes = 0;
+  for (const Frame &frame : detected) {
+    boxes += frame.boxes.size();
+    frames_with_boxes += !frame.boxes.empty();
+  }
+  ck_assert_uint_gt(frames_with_boxes, kFrames / 2);
+  ck_assert(home.value("SELECT bytes_new FROM checkpoint WHERE stage = 'detect'") == "0");
+  ck_assert(home.value("SELECT count(*) FROM detection WHERE label = 'face'") ==
+            std::to_string(boxes));
+
+  const std::vector<Frame> played =
+      run_and_look("checkpointsrc job-id=film stage=detect ! fakesink name=end");
+  must_be_the_same_video(decoded, played);
+  for (size_t i = 0; i < kFrames; i++) {
+    ck_assert_msg(detected[i].boxes == played[i].boxes, "boxes of frame %zu", i);
+  }
+}
+GST_END_TEST
+
+static Suite *film_suite() {
+  Suite *suite = suite_create("film");
+  TCase *tc = tcase_create("film");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, g15_faces_found_in_a_stored_film_come_back_with_it);
+  return suite;
+}
+GST_CHECK_MAIN(film);
