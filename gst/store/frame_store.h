@@ -2,7 +2,8 @@
 // Where packs live. Implemented by the backends, used by core.
 //
 // Every virtual may be called from any thread at any time after open(); calls run side by side.
-// None throws. A call that waits ends with kCancelled soon after its Cancellation is cancelled.
+// None throws. A call that waits ends with kCancelled soon after its Cancellation is cancelled; one
+// that the kernel holds up for a dead disk, when the kernel lets it.
 // What all implementations have to do alike is checked by tests/conformance/frame_store_suite.cpp;
 // what they may do differently stands in Traits.
 #pragma once
@@ -83,7 +84,7 @@ class FrameStore {
                       const std::function<bool(const ObjectInfo &)> &each,
                       Cancellation &cancel) = 0;
 
-  // Removing what is not there is ok.
+  // Removing what is not there is ok; removing from a store that is not there is kUnavailable.
   virtual Status remove(const std::string &name, Cancellation &cancel) = 0;
 };
 

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <unistd.h>
+
+#include <cerrno>
 #include <map>
 
 #include "backends/sqlite/schema.h"
@@ -28,6 +31,13 @@ SqliteStore::SqliteStore(const Location &location) : location_(location) {}
 
 std::string SqliteStore::display_uri() const {
   return location_.memory ? location_.display() : "sqlite://" + location_.path;
+}
+
+Result<bool> SqliteStore::exists(Cancellation &cancel) {
+  CHECKPOINT_RETURN_IF_ERROR(cancel.check());
+  // Whatever else is wrong with the path is for open() to say.
+  return location_.memory || access(location_.path.c_str(), F_OK) == 0 ||
+         (errno != ENOENT && errno != ENOTDIR);
 }
 
 Status SqliteStore::open(Cancellation &cancel) {

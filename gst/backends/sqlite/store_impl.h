@@ -25,6 +25,7 @@ class SqliteStore : public MetadataStore {
   explicit SqliteStore(const Location &location);
 
   std::string display_uri() const override;
+  Result<bool> exists(Cancellation &cancel) override;
   Status open(Cancellation &cancel) override;
   Result<Uuid> uuid(Cancellation &cancel) override;
 
