@@ -164,7 +164,7 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
     for (EventRow &event : events) {
       auto slot = std::make_shared<Slot>();
       slot->index = index;
-      slot->item = ReplayEvent{std::move(event)};
+      slot->item.emplace<ReplayEvent>().row = std::move(event);
       slots.push_back(std::move(slot));
     }
     return Status::ok();
@@ -180,7 +180,7 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
     auto slot = std::make_shared<Slot>();
     slot->index = cursor.next_index();
     slot->cost = size;
-    slot->item = ReplayFrame{cursor.take(), nullptr, 0, 0, {}};
+    slot->item.emplace<ReplayFrame>().row = cursor.take();
     cost += size;
     frames.push_back(slot);
     slots.push_back(std::move(slot));
@@ -189,7 +189,7 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
     status = add_events(cursor.next_index());
     auto slot = std::make_shared<Slot>();
     slot->index = cursor.next_index();
-    slot->item = ReplayEnd{};
+    slot->item.emplace<ReplayEnd>();
     if (status.is_ok()) slots.push_back(std::move(slot));
     all = true;
   }

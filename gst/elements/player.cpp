@@ -383,7 +383,7 @@ void Player::decide_allocation(GstQuery *query) {
 
 GstCaps *Player::caps() const {
   auto connected = connection();
-  if (!connected) return nullptr;
+  if (!connected || connected->caps().empty()) return nullptr;
   GstCaps *caps = gst_caps_new_empty();
   for (const auto &one : connected->caps()) gst_caps_append(caps, gst_caps_copy(one->caps()));
   return caps;

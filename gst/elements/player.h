@@ -46,7 +46,7 @@ class Player {
   bool prepare_seek(GstEvent *event, GstSegment *segment);
   bool do_seek(GstSegment *segment);
   void decide_allocation(GstQuery *query);
-  GstCaps *caps() const;  // nullptr: not connected
+  GstCaps *caps() const;  // nullptr: not known so far
 
   // --- events and queries; nullopt: the base class's
   std::optional<bool> seek_event(GstEvent *event);

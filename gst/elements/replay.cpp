@@ -224,7 +224,7 @@ Status Replay::store_event(const EventRow &row) {
       event.status().with_context("checkpoint " + connection_->row().id.to_string() +
                                   ", an event before frame " + std::to_string(row.index));
   if (!status.is(Code::kUnsupported)) return status;
-  warnings_.push_back(status);
+  if (warned_.insert(row.type).second) warnings_.push_back(status);
   return Status::ok();
 }
 

@@ -12,6 +12,8 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "elements/gst_handles.h"
@@ -90,7 +92,8 @@ class Replay {
   std::shared_ptr<const StreamCaps> caps_;
   std::vector<EventPtr> stored_;  // events before the next frame
   std::vector<Status> warnings_;
-  uint64_t played_ = 0;  // frames since begin() or seek()
+  std::set<std::string> warned_;  // types of events, once each
+  uint64_t played_ = 0;           // frames since begin() or seek()
 
   std::atomic<uint64_t> position_{0}, index_{0};
 };

@@ -61,6 +61,8 @@ Result<std::shared_ptr<SourceConnection>> SourceConnection::open(const SourceSet
 
   ReaderOptions options;
   options.read_ahead = settings.read_ahead;
+  // A store that takes many puts at once gives many gets at once.
+  options.workers = std::clamp(self->stores_->frames->traits().puts_in_flight, 2u, 8u);
   self->reader_ = std::make_unique<CheckpointReader>(self->stores_, row, options);
   CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CapsRow> caps, self->reader_->caps(cancel));
   for (const CapsRow &one : caps) {
