@@ -104,6 +104,32 @@ bool is_plain_type(std::string_view type) {
          (G_TYPE_IS_ENUM(t) || G_TYPE_IS_FLAGS(t) || G_TYPE_FUNDAMENTAL(t) == GST_TYPE_FLAG_SET);
 }
 
+// Buffers as gst_caps_to_string() writes them: pairs of hexadecimal digits. GStreamer's own parser
+// touches a freed buffer when it meets another character.
+bool is_hex_text(std::string_view text) {
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
+    text = text.substr(1, text.size() - 2);
+  return text.size() % 2 == 0 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return g_ascii_isxdigit(c); });
+}
+
+// The value, or array of values, that `text` begins with: buffers all of them?
+bool begins_with_buffers(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  const bool array = text.starts_with('<');
+  if (array) text.remove_prefix(1);
+  text = text.substr(0, text.find_first_of(array ? ">" : ",>"));
+  while (true) {
+    std::string_view item = text.substr(0, text.find(','));
+    const size_t length = item.size();
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    if (!is_hex_text(item)) return false;
+    if (length == text.size()) return true;
+    text.remove_prefix(length + 1);
+  }
+}
+
 // ", name=(type)value…" as gst_caps_to_string() writes it. Each value or array has a plain type in
 // front, an array may have one for all that is in it; nothing else nests.
 bool has_plain_fields(std::string_view text) {
@@ -118,7 +144,11 @@ bool has_plain_fields(std::string_view text) {
     if (quoted || c == ' ') continue;
     if (c == '(') {
       size_t end = std::min(text.find(')', i), text.size());
-      if (end == text.size() || !is_plain_type(text.substr(i + 1, end - i - 1))) return false;
+      if (end == text.size()) return false;
+      const std::string_view type = text.substr(i + 1, end - i - 1);
+      if (!is_plain_type(type)) return false;
+      if ((type == "buffer" || type == "GstBuffer") && !begins_with_buffers(text.substr(end + 1)))
+        return false;
       i = end;
       type_wanted = false;
     } else if (c == '<') {
@@ -195,6 +225,7 @@ Result<std::shared_ptr<const StreamCaps>> StreamCaps::from_caps(const GstCaps *c
   if (out->is_raw()) {
     // A caps object that another thread holds is only read here.
     if (!gst_video_info_from_caps(&out->info_, caps) || out->info_.size == 0 ||
+        out->info_.width <= 0 || out->info_.height <= 0 ||
         GST_VIDEO_INFO_FORMAT(&out->info_) <= GST_VIDEO_FORMAT_ENCODED)
       return unsupported(caps, "raw video of this format or size can't be stored",
                          "put videoconvert before it");

@@ -135,6 +135,7 @@ class AfdCodec final : public MetaCodec {
     uint8_t field = in.u8();
     const uint32_t spec = in.u32(), value = in.u32();
     if (in.failed() || field > 1 || spec > GST_VIDEO_AFD_SPEC_SMPTE_ST2016_1 || value > 15 ||
+        value == 1 || (value >= 5 && value <= 7) || value == 12 ||
         (spec == GST_VIDEO_AFD_SPEC_DVB_ETSI && value == 0))
       return bad_meta(name(), "bad fields");
     bool added = gst_buffer_add_video_afd_meta(buffer, field, static_cast<GstVideoAFDSpec>(spec),

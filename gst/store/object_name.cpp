@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kMaxName = 1024;  // of S3
 constexpr size_t kMaxComponent = 255;
 constexpr int64_t kMarkerVersion = 1;
+constexpr size_t kMaxMarkerSize = 4096;
 constexpr const char *kMarkerFormat = "gst-checkpoint frame store";
 
 Status refused(std::string_view name, const std::string &why) {
@@ -74,7 +75,9 @@ Result<StoreMarker> marker_from_json(ByteView json, const std::string &where) {
                        "it may be restored from a backup; the frames beside it are not affected");
   std::unique_ptr<JsonParser, decltype(&g_object_unref)> parser(json_parser_new(), g_object_unref);
   std::string_view text = as_text(json);
-  if (text.empty() || !g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr) ||
+  // The parser calls itself for each bracket, so a long text of them would use up the stack.
+  if (text.empty() || text.size() > kMaxMarkerSize ||
+      !g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr) ||
       !json_parser_load_from_data(parser.get(), text.data(), static_cast<gssize>(text.size()),
                                   nullptr))
     return corrupt;

@@ -11,19 +11,23 @@
 #include "core/codec.h"
 #include "core/pack.h"
 #include "core/record_codec.h"
+#include "fuzz/make_seeds.h"
+#include "store/object_name.h"
 #include "support/samples.h"
 
 using namespace checkpoint;
 
 namespace {
-
 std::filesystem::path folder;
+}
 
-void write(const std::string &target, const std::string &name, ByteView bytes) {
+void write_seed(const std::string &target, const std::string &name, ByteView bytes) {
   std::filesystem::create_directories(folder / target);
   std::ofstream(folder / target / name, std::ios::binary)
       .write(as_text(bytes).data(), static_cast<std::streamsize>(bytes.size()));
 }
+
+namespace {
 
 void print_golden() {
   std::printf(
@@ -41,15 +45,16 @@ void print_golden() {
 
 void pack_seeds() {
   const Bytes pack = samples::fixed_pack();
-  write("pack", "whole", pack);
-  write("pack", "empty",
-        samples::join(std::move(*std::make_unique<PackBuilder>(samples::fixed_header())).seal({})));
+  write_seed("pack", "whole", pack);
+  write_seed(
+      "pack", "empty",
+      samples::join(std::move(*std::make_unique<PackBuilder>(samples::fixed_header())).seal({})));
   const PackFooter footer = parse_pack_footer(pack, pack.size()).value();
   // Without its checksum: the target adds one.
-  write("pack", "index",
-        ByteView(pack).subspan(footer.index_offset, footer.index_length - sizeof(uint64_t)));
-  write("pack", "header", ByteView(pack).first(kPackHeaderSize));
-  write("pack", "footer", ByteView(pack).last(kPackFooterSize));
+  write_seed("pack", "index",
+             ByteView(pack).subspan(footer.index_offset, footer.index_length - sizeof(uint64_t)));
+  write_seed("pack", "header", ByteView(pack).first(kPackHeaderSize));
+  write_seed("pack", "footer", ByteView(pack).last(kPackFooterSize));
 }
 
 void record_seeds() {
@@ -63,9 +68,9 @@ void record_seeds() {
     ByteWriter body;
     body.raw(ByteView(one.bytes()).first(2));
     body.raw(ByteView(one.bytes()).subspan(8, one.size() - 16));
-    write("records", "body" + std::to_string(number++), body.bytes());
+    write_seed("records", "body" + std::to_string(number++), body.bytes());
   }
-  write("records", "section", section.bytes());
+  write_seed("records", "section", section.bytes());
 }
 
 void codec_seeds() {
@@ -86,7 +91,7 @@ void codec_seeds() {
       out.u8(static_cast<uint8_t>(size >> 8));
       out.u8(0);
       out.raw(stored);
-      write("codec", std::string(codec_name(which)) + "-" + std::to_string(size), out.bytes());
+      write_seed("codec", std::string(codec_name(which)) + "-" + std::to_string(size), out.bytes());
     }
   }
 }
@@ -101,7 +106,8 @@ void uri_seeds() {
                         "postgresql://u:hu/sh@host:5432/db?sslmode=verify-full#f",
                         "http://[::1]:80/a@b"};
   int number = 0;
-  for (const char *uri : uris) write("store_uri", "uri" + std::to_string(number++), as_bytes(uri));
+  for (const char *uri : uris)
+    write_seed("store_uri", "uri" + std::to_string(number++), as_bytes(uri));
 
   const char *checkpoints[] = {
       "checkpoint://street/detect",
@@ -112,7 +118,15 @@ void uri_seeds() {
       "checkpoint://j/s?frame-store=x&version=1&version=2"};
   number = 0;
   for (const char *uri : checkpoints)
-    write("checkpoint_uri", "uri" + std::to_string(number++), as_bytes(uri));
+    write_seed("checkpoint_uri", "uri" + std::to_string(number++), as_bytes(uri));
+}
+
+void marker_seeds() {
+  const StoreMarker marker{samples::fixed_header().frame_store, samples::fixed_header().job};
+  write_seed("marker", "marker", as_bytes(marker_to_json(marker)));
+  write_seed("marker", "job", as_bytes("größe"));
+  write_seed("marker", "object",
+             as_bytes("street/frames/1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b.pack"));
 }
 
 }  // namespace
@@ -128,5 +142,7 @@ int main(int argc, char **argv) {
   record_seeds();
   codec_seeds();
   uri_seeds();
+  marker_seeds();
+  element_seeds();
   return 0;
 }
