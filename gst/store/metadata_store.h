@@ -162,13 +162,14 @@ class MetadataStore {
                                               std::span<const PackKey> packs,
                                               Cancellation &cancel) = 0;
   // kUnknownOutcome: the answer was lost; get_checkpoint() tells by commit_no. kExpired: a used
-  // pack was condemned meanwhile.
+  // pack was condemned meanwhile. kInvalidArgument: the commit is not the next one of a partial
+  // checkpoint, its frames don't follow those there are, or a used pack was never put.
   virtual Status commit(const Lease &lease, const CommitBatch &batch, Cancellation &cancel) = 0;
 
   // --- reading
   virtual Result<std::vector<CheckpointRow>> list_checkpoints(const CheckpointQuery &query,
                                                               Cancellation &cancel) = 0;
-  // kNotFound.
+  // In any state, also one that is marked deleted while its rows go. kNotFound.
   virtual Result<CheckpointRow> get_checkpoint(const Uuid &id, Cancellation &cancel) = 0;
   virtual Result<std::vector<CapsRow>> read_caps(CheckpointKey checkpoint,
                                                  Cancellation &cancel) = 0;

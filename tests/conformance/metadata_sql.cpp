@@ -2,6 +2,8 @@
 // What is seen and refused past the store, through SQL.
 #include <json-glib/json-glib.h>
 
+#include <limits>
+
 #include "conformance/metadata_fixture.h"
 
 using namespace checkpoint;

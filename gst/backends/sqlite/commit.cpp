@@ -2,7 +2,6 @@
 #include "backends/sqlite/commit.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "backends/sqlite/rows.h"
 
