@@ -114,10 +114,10 @@ struct Place : Home {
   void must_work_again() {
     const uint64_t before = last_version();
     Launch again(kFilm + kSink);
-    ck_assert_msg(again.wait() == 0, "%s", again.output().c_str());
+    ck_assert_msg(again.wait() == 0, "%s", again.tail().c_str());
     ck_assert_msg(again.errors().empty() && again.warnings().empty() &&
                       again.output().find("(lease)") == std::string::npos,
-                  "%s", again.output().c_str());
+                  "%s", again.tail().c_str());
     ck_assert_uint_eq(last_version(), before + 1);
     ck_assert(value("SELECT state FROM stage_checkpoints ORDER BY version DESC LIMIT 1") ==
               "complete");

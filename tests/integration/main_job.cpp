@@ -37,7 +37,7 @@ void must_be_good(const BusLog &log) {
 void must_succeed(Launch &launch) {
   const int code = launch.wait();
   ck_assert_msg(code == 0 && launch.errors().empty() && launch.warnings().empty(), "%d\n%s", code,
-                launch.output().c_str());
+                launch.tail().c_str());
 }
 
 // PTS and bytes of what the sink shows.
@@ -234,12 +234,13 @@ GST_START_TEST(nothing_is_left_in_memory) {
     launch.wait();
     // The tracer was there, and says what its words mean.
     const std::string head = "object-alive, type-name=(string)";
-    ck_assert_msg(launch.output().find(head + "%s") != std::string::npos, "%s",
-                  launch.output().c_str());
-    for (size_t at = 0; (at = launch.output().find(head, at)) != std::string::npos; at++)
-      if (launch.output()[at + head.size()] != '%')
-        ck_abort_msg("%s: %s", line.c_str(),
-                     launch.output().substr(at, launch.output().find('\n', at) - at).c_str());
+    ck_assert_msg(launch.error_output().find(head + "%s") != std::string::npos, "%s",
+                  launch.tail().c_str());
+    for (size_t at = 0; (at = launch.error_output().find(head, at)) != std::string::npos; at++)
+      if (launch.error_output()[at + head.size()] != '%')
+        ck_abort_msg(
+            "%s: %s", line.c_str(),
+            launch.error_output().substr(at, launch.error_output().find('\n', at) - at).c_str());
   }
 }
 GST_END_TEST

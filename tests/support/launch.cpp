@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <linux/capability.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,7 +32,11 @@ void limit(gpointer data) {
     if (setrlimit(RLIMIT_FSIZE, &size) != 0) _exit(125);
     signal(SIGXFSZ, SIG_IGN);  // the write fails instead
   }
-  if (options.user && (setgid(*options.user) != 0 || setuid(*options.user) != 0)) _exit(125);
+  // Where this user has that right at all.
+  if (options.obeys_modes) {
+    prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0);
+    prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH, 0, 0, 0);
+  }
 }
 
 }  // namespace
@@ -55,11 +62,14 @@ Launch::Launch(const std::string &line, const Options &options) {
   }
   int out[2];
   if (pipe2(out, O_CLOEXEC) != 0) give_up("no pipe");
+  // A file: nobody has to read it while the process runs, and no line of it gets into another's.
+  error_fd_ = memfd_create("errors", MFD_CLOEXEC);
+  if (error_fd_ < 0) give_up("no file in memory");
   auto data = const_cast<Options *>(&options);
   if (!g_spawn_async_with_pipes_and_fds(
           nullptr, words, environment,
           static_cast<GSpawnFlags>(G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH), limit, data,
-          -1, out[1], out[1], nullptr, nullptr, 0, &pid_, options.input ? &input_ : nullptr,
+          -1, out[1], error_fd_, nullptr, nullptr, 0, &pid_, options.input ? &input_ : nullptr,
           nullptr, nullptr, &error))
     give_up(command + ": " + error->message);
   close(out[1]);
@@ -72,6 +82,7 @@ Launch::~Launch() {
   kill();
   wait();
   close(output_fd_);
+  close(error_fd_);
 }
 
 bool Launch::write_input(const void *data, size_t size) {
@@ -127,15 +138,27 @@ int Launch::wait() {
   int status = 0;
   while (waitpid(pid_, &status, 0) != pid_)
     if (errno != EINTR) give_up("the process can't be waited for");
+  char buffer[4096];
+  lseek(error_fd_, 0, SEEK_SET);
+  for (ssize_t got; (got = ::read(error_fd_, buffer, sizeof buffer)) > 0;)
+    error_output_.append(buffer, static_cast<size_t>(got));
   code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   return *code_;
 }
 
+std::string Launch::tail() const {
+  std::string text;
+  for (const std::string *part : {&output_, &error_output_})
+    text += part->substr(part->size() > 1500 ? part->size() - 1500 : 0);
+  return text;
+}
+
 std::vector<std::string> Launch::findings(const std::string &head) const {
   std::vector<std::string> found;
-  for (size_t at = output_.find(head); at != std::string::npos; at = output_.find(head, at + 1)) {
-    if (at > 0 && output_[at - 1] != '\n') continue;
-    std::string line = output_.substr(at, output_.find('\n', at) - at);
+  for (size_t at = error_output_.find(head); at != std::string::npos;
+       at = error_output_.find(head, at + 1)) {
+    if (at > 0 && error_output_[at - 1] != '\n') continue;
+    std::string line = error_output_.substr(at, error_output_.find('\n', at) - at);
     // "…/GstCheckpointSink:checkpointsink0: text"
     const size_t text = line.find(": ", head.size());
     const size_t name = line.rfind(':', text - 1);

@@ -18,8 +18,8 @@ class Launch {
     // Files can't grow beyond it: a disk that is full. Writes then fail with EFBIG.
     std::optional<uint64_t> file_size_limit;
     bool input = false;  // input() is its standard input; else that is empty
-    // Another user, who may not write everywhere; only root can become one.
-    std::optional<uid_t> user;
+    // Modes of files and folders count, also for root.
+    bool obeys_modes = false;
   };
 
   // `line` is what a shell gets after "gst-launch-1.0 ". All messages are printed (-m).
@@ -46,9 +46,13 @@ class Launch {
   // Reads to its end and gives the exit code, or minus the signal that ended it.
   int wait();
 
-  // Everything it has said so far, standard error included.
+  // What it has said so far on standard output.
   const std::string &output() const { return output_; }
-  // "checkpointsink0: text" for every ERROR so far, in their order.
+  // And on standard error, after wait().
+  const std::string &error_output() const { return error_output_; }
+  // The ends of both, short enough for a test's message.
+  std::string tail() const;
+  // "checkpointsink0: text" for every ERROR, in their order; after wait().
   std::vector<std::string> errors() const { return findings("ERROR: from element "); }
   std::vector<std::string> warnings() const { return findings("WARNING: from element "); }
 
@@ -57,8 +61,8 @@ class Launch {
   std::vector<std::string> findings(const std::string &head) const;
 
   pid_t pid_ = 0;
-  int input_ = -1, output_fd_ = -1;
-  std::string output_;
+  int input_ = -1, output_fd_ = -1, error_fd_ = -1;
+  std::string output_, error_output_;
   size_t read_ = 0;  // of output_, by wait_for()
   std::optional<int> code_;
 };

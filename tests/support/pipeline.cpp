@@ -75,11 +75,36 @@ BusLog run_line(const std::string &line) {
   return log;
 }
 
-std::string query_value(const std::string &database, const std::string &sql) {
+namespace {
+
+sqlite3 *open_database(const std::string &path) {
   sqlite3 *db = nullptr;
-  ck_assert_int_eq(sqlite3_open_v2(database.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr),
-                   SQLITE_OK);
+  ck_assert_int_eq(sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr), SQLITE_OK);
   sqlite3_busy_timeout(db, 20000);  // the last writer may be closing it
+  return db;
+}
+
+void execute(sqlite3 *db, const std::string &sql) {
+  ck_assert_msg(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK, "%s: %s",
+                sql.c_str(), sqlite3_errmsg(db));
+}
+
+}  // namespace
+
+void change_database(const std::string &database, const std::string &sql) {
+  sqlite3 *db = open_database(database);
+  execute(db, sql);
+  sqlite3_close(db);
+}
+
+DatabaseLock::DatabaseLock(const std::string &database) : db_(open_database(database)) {
+  execute(db_, "BEGIN IMMEDIATE");
+}
+
+DatabaseLock::~DatabaseLock() { sqlite3_close(db_); }
+
+std::string query_value(const std::string &database, const std::string &sql) {
+  sqlite3 *db = open_database(database);
   sqlite3_stmt *statement = nullptr;
   ck_assert_msg(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK, "%s",
                 sqlite3_errmsg(db));

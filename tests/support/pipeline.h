@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+struct sqlite3;
+
 namespace checkpoint {
 
 // What came over a pipeline's bus, in order, up to EOS or the first ERROR.
@@ -36,5 +38,18 @@ BusLog run_line(const std::string &line);
 
 // The value that `sqlite3` would print for a query of one value.
 std::string query_value(const std::string &database, const std::string &sql);
+// Runs statements past our stores.
+void change_database(const std::string &database, const std::string &sql);
+// Holds a database's write lock, as another program may.
+class DatabaseLock {
+ public:
+  explicit DatabaseLock(const std::string &database);
+  ~DatabaseLock();
+  DatabaseLock(const DatabaseLock &) = delete;
+  DatabaseLock &operator=(const DatabaseLock &) = delete;
+
+ private:
+  sqlite3 *db_;
+};
 
 }  // namespace checkpoint
