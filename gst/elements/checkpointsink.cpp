@@ -98,10 +98,25 @@ static GstStateChangeReturn gst_checkpoint_sink_change_state(GstElement *element
     RecorderSettings settings = GST_CHECKPOINT_SINK(element)->priv->settings;
     GST_OBJECT_UNLOCK(element);
     if (!recorder.start(settings)) return GST_STATE_CHANGE_FAILURE;
-    recorder.run();
+    if (!recorder.run()) {
+      recorder.stop();
+      return GST_STATE_CHANGE_FAILURE;
+    }
   }
+  // The base class takes the preroll lock here without an unlock(), sure that the streaming thread
+  // waits for it. But that may have slept through a PLAYING so short that it is in a full queue
+  // now.
+  const bool to_playing = transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING;
+  if (to_playing) recorder.interrupt(Recorder::Interrupt::kStateChange);
   GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_checkpoint_sink_parent_class)->change_state(element, transition);
+  if (to_playing) {
+    GstBaseSink *sink = GST_BASE_SINK(element);
+    GST_BASE_SINK_PREROLL_LOCK(sink);
+    recorder.resume(Recorder::Interrupt::kStateChange);
+    GST_BASE_SINK_PREROLL_SIGNAL(sink);
+    GST_BASE_SINK_PREROLL_UNLOCK(sink);
+  }
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
     recorder.stop();
@@ -109,14 +124,10 @@ static GstStateChangeReturn gst_checkpoint_sink_change_state(GstElement *element
 }
 
 // The frame or the end in hand is kept while we wait for PLAYING again.
-static Recorder::WaitFunction wait_for_playing(GstBaseSink *sink, GstMiniObject *item) {
-  return [sink, item] {
-    // It wakes once for PLAYING, and by then the pipeline may be in PAUSED again: then the item in
-    // hand is what that state waits for. Going on would hold the lock that the next state change
-    // needs.
-    GstFlowReturn flow = gst_base_sink_wait_preroll(sink);
-    if (flow == GST_FLOW_OK && sink->need_preroll) flow = gst_base_sink_do_preroll(sink, item);
-    return flow;
+static Recorder::WaitFunction wait_for_playing(GstBaseSink *sink) {
+  return [sink] {
+    const GstFlowReturn flow = gst_base_sink_wait_preroll(sink);
+    return flow == GST_FLOW_CUSTOM_ERROR ? GST_FLOW_OK : flow;  // that is a step while in PAUSED
   };
 }
 
@@ -125,8 +136,7 @@ static gboolean gst_checkpoint_sink_set_caps(GstBaseSink *sink, GstCaps *caps) {
 }
 
 static GstFlowReturn gst_checkpoint_sink_render(GstBaseSink *sink, GstBuffer *buffer) {
-  return recorder_of(sink).frame(buffer, sink->segment,
-                                 wait_for_playing(sink, GST_MINI_OBJECT_CAST(buffer)));
+  return recorder_of(sink).frame(buffer, sink->segment, wait_for_playing(sink));
 }
 
 static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
@@ -135,11 +145,10 @@ static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_EOS:
       // The base class posts EOS when this returns; so all is durable by then.
-      ok = recorder.end_of_stream(wait_for_playing(sink, GST_MINI_OBJECT_CAST(event))) ==
-           GST_FLOW_OK;
+      ok = recorder.end_of_stream(wait_for_playing(sink)) == GST_FLOW_OK;
       break;
     case GST_EVENT_GAP:
-      ok = recorder.gap(event, wait_for_playing(sink, GST_MINI_OBJECT_CAST(event))) == GST_FLOW_OK;
+      ok = recorder.gap(event, wait_for_playing(sink)) == GST_FLOW_OK;
       break;
     case GST_EVENT_CAPS:
       break;  // through set_caps()
@@ -155,12 +164,12 @@ static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
 }
 
 static gboolean gst_checkpoint_sink_unlock(GstBaseSink *sink) {
-  recorder_of(sink).interrupt();
+  recorder_of(sink).interrupt(Recorder::Interrupt::kUnlock);
   return TRUE;
 }
 
 static gboolean gst_checkpoint_sink_unlock_stop(GstBaseSink *sink) {
-  recorder_of(sink).resume();
+  recorder_of(sink).resume(Recorder::Interrupt::kUnlock);
   return TRUE;
 }
 

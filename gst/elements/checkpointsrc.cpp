@@ -215,9 +215,15 @@ static GstStateChangeReturn gst_checkpoint_src_change_state(GstElement *element,
       return GST_STATE_CHANGE_FAILURE;
     }
   }
+  auto *parent = GST_ELEMENT_CLASS(gst_checkpoint_src_parent_class);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) priv.player.end_start();
-  GstStateChangeReturn result =
-      GST_ELEMENT_CLASS(gst_checkpoint_src_parent_class)->change_state(element, transition);
+  GstStateChangeReturn result = parent->change_state(element, transition);
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result != GST_STATE_CHANGE_FAILURE &&
+      !priv.player.may_go_on()) {
+    priv.player.end_start();
+    parent->change_state(element, GST_STATE_CHANGE_PAUSED_TO_READY);
+    return GST_STATE_CHANGE_FAILURE;
+  }
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) priv.player.disconnect();
   return result;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elements/event_codec.h"
 
+#include "elements/enum_bits.h"
 #include "elements/lineage.h"
 #include "elements/structure_codec.h"
 #include "elements/value_types.h"
@@ -64,7 +65,7 @@ Result<const char *> write_body(GstEvent *event, ByteWriter &out) {
       gst_event_parse_gap_flags(event, &flags);
       out.u64(timestamp);
       out.u64(duration);
-      out.u32(static_cast<uint32_t>(flags));
+      out.u32(enum_bits(flags));
       return kGap;
     }
     case GST_EVENT_FLUSH_STOP: {
@@ -78,9 +79,9 @@ Result<const char *> write_body(GstEvent *event, ByteWriter &out) {
       gint64 min = 0, max = 0;
       gboolean async = FALSE;
       gst_event_parse_buffer_size(event, &format, &min, &max, &async);
-      if (format > GST_FORMAT_PERCENT)
+      if (enum_bits(format) > GST_FORMAT_PERCENT)
         return Status(Code::kUnsupported, "a buffersize event in a format of its own");
-      out.u8(static_cast<uint8_t>(format));
+      out.u8(static_cast<uint8_t>(enum_bits(format)));
       out.i64(min);
       out.i64(max);
       out.u8(async ? 1 : 0);
@@ -126,7 +127,7 @@ bool is_content(GstEvent *event) {
 Result<EventPtr> read_body(const std::string &type, ByteReader &in) {
   if (type == kSegment) {
     CHECKPOINT_ASSIGN_OR_RETURN(GstSegment segment, read_segment(in));
-    if (segment.format == GST_FORMAT_UNDEFINED) return corrupt(type, "no format");
+    if (enum_bits(segment.format) == GST_FORMAT_UNDEFINED) return corrupt(type, "no format");
     return EventPtr(gst_event_new_segment(&segment));
   }
   if (type == kTag) {

@@ -87,10 +87,11 @@ bool Player::start(const SourceSettings &settings) {
     std::lock_guard lock(mutex_);
     connecting_ = cancel;
   }
+  first_answer_ = std::make_shared<FirstAnswer>();
   gpointer keep = gst_object_ref(element_);
   try {
-    connector_ = std::thread([this, settings, cancel, keep] {
-      connect(settings, cancel);
+    connector_ = std::thread([this, settings, cancel, answer = first_answer_, keep] {
+      answer->give(connect(settings, cancel, *answer));
       gst_object_unref(keep);
     });
   } catch (const std::system_error &error) {
@@ -102,19 +103,22 @@ bool Player::start(const SourceSettings &settings) {
   return true;
 }
 
-void Player::connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel) {
+bool Player::may_go_on() { return first_answer_->wait(kFirstAnswerPatience); }
+
+bool Player::connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel,
+                     FirstAnswer &answer) {
   progress(GST_PROGRESS_TYPE_START, "opening the stores");
   auto opened = SourceConnection::open(settings, *cancel);
   if (cancel->cancelled() || opened.status().is(Code::kCancelled)) {
     progress(GST_PROGRESS_TYPE_CANCELED, "stopped");
     gst_base_src_start_complete(element_, GST_FLOW_FLUSHING);
-    return;
+    return true;
   }
   if (!opened.is_ok()) {
     progress(GST_PROGRESS_TYPE_ERROR, "could not open the checkpoint");
     post_error(GST_ELEMENT(element_), opened.status());
     gst_base_src_start_complete(element_, GST_FLOW_ERROR);
-    return;
+    return false;
   }
   const std::shared_ptr<SourceConnection> connection = std::move(*opened);
   const CheckpointRow &row = connection->row();
@@ -130,6 +134,7 @@ void Player::connect(const SourceSettings &settings, const std::shared_ptr<Cance
          "start-index is behind the last frame: the checkpoint has " + std::to_string(row.frames)});
 
   progress(GST_PROGRESS_TYPE_COMPLETE, text);
+  answer.give(true);
 
   // A seek that comes now waits for this lock, and finds a source that has started.
   GST_PAD_STREAM_LOCK(pad_);
@@ -157,6 +162,7 @@ void Player::connect(const SourceSettings &settings, const std::shared_ptr<Cance
   }
   GST_PAD_STREAM_UNLOCK(pad_);
   if (waiting_seek) gst_event_unref(waiting_seek);
+  return true;
 }
 
 void Player::end_start() {

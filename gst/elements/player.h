@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "elements/first_answer.h"
 #include "elements/meta_codec.h"
 #include "elements/replay.h"
 #include "elements/source_connection.h"
@@ -33,6 +34,8 @@ class Player {
   // gst_base_src_start_complete(), the bus of a failure by one ERROR. False: it could not even
   // begin, and an error was posted.
   bool start(const SourceSettings &settings);
+  // After it; waits a moment. False: connecting has failed, and the error is on the bus.
+  bool may_go_on();
   // Ends connecting, at once. Before the base class deactivates the pads.
   void end_start();
   // Lets the stores go. After that.
@@ -64,7 +67,9 @@ class Player {
   };
 
  private:
-  void connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel);
+  // False: it failed, and the error is on the bus.
+  bool connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel,
+               FirstAnswer &answer);
   void push_events(std::vector<EventPtr> events);
   void push_lineage();
   bool set_caps(const std::shared_ptr<const StreamCaps> &caps);
@@ -85,6 +90,7 @@ class Player {
   std::shared_ptr<Replay> replay_;                // protected by mutex_; used under the stream lock
   bool connected_ = false;                        // protected by the object lock
   std::thread connector_;                         // of the state changes
+  std::shared_ptr<FirstAnswer> first_answer_;     // of the state changes
 
   // --- protected by the stream lock
   bool loop_ = false;

@@ -7,6 +7,7 @@
 #include "elements/buffer_input.h"
 #include "elements/error_table.h"
 #include "elements/event_codec.h"
+#include "elements/first_answer.h"
 #include "elements/identity_meta.h"
 #include "elements/meta_codec.h"
 #include "store/registry.h"
@@ -32,8 +33,11 @@ class Recorder::Observer : public WriterObserver {
     if (reported_) return false;
     reported_ = true;
     if (element_) post_error(element_, status);
+    first_answer_.give(false);
     return true;
   }
+  // Waits a moment for the stores. False: an error is on the bus.
+  bool may_go_on() { return first_answer_.wait(kFirstAnswerPatience); }
   bool reported() {
     std::lock_guard lock(mutex_);
     return reported_;
@@ -71,6 +75,7 @@ class Recorder::Observer : public WriterObserver {
   void on_progress(const std::string &what, const std::string &text, int percent) override {
     progress(percent >= 100 ? GST_PROGRESS_TYPE_COMPLETE : GST_PROGRESS_TYPE_START, what.c_str(),
              text);
+    if (percent >= 100) first_answer_.give(true);  // what comes first is "connect"
   }
   void on_error(const Status &status) override { report(status); }
 
@@ -84,6 +89,7 @@ class Recorder::Observer : public WriterObserver {
   GstElement *element_;  // protected by mutex_
   const bool post_messages_;
   bool reported_ = false;  // protected by mutex_
+  FirstAnswer first_answer_;
 };
 
 Recorder::Recorder(GstElement *element) : element_(element) {}
@@ -105,7 +111,7 @@ void Recorder::open_writer() {
   };
   std::lock_guard lock(mutex_);
   writer_ = std::make_shared<CheckpointWriter>(opener, settings_.writer, observer_);
-  if (interrupted_) writer_->interrupt();
+  if (interrupts_) writer_->interrupt();
 }
 
 // The writer that caps and events go to. Null: they are kept for the next version.
@@ -125,7 +131,7 @@ bool Recorder::start(const RecorderSettings &settings) {
   {
     std::lock_guard lock(mutex_);
     before_ = {};
-    interrupted_ = false;
+    interrupts_ = 0;
   }
   auto check = [&]() -> Status {
     if (settings_.stage.empty())
@@ -186,7 +192,7 @@ struct Recorder::BusWatch {
   std::string first_error;  // protected by mutex
 };
 
-void Recorder::run() {
+bool Recorder::run() {
   // The pipeline's bus, not the one that a bin gives its children: an error of any element counts.
   GstObject *top = GST_OBJECT(gst_object_ref(element_));
   while (GstObject *parent = gst_object_get_parent(top)) {
@@ -203,6 +209,7 @@ void Recorder::run() {
         new std::shared_ptr<BusWatch>(watch_), BusWatch::drop, static_cast<GConnectFlags>(0));
   }
   if (!writer()) open_writer();
+  return observer_->may_go_on();
 }
 
 void Recorder::stop() {
@@ -458,16 +465,16 @@ GstFlowReturn Recorder::drain(const WaitFunction &wait) {
 }
 
 // Under the lock, so that a writer that is being opened hears of it too.
-void Recorder::interrupt() {
+void Recorder::interrupt(Interrupt reason) {
   std::lock_guard lock(mutex_);
-  interrupted_ = true;
+  interrupts_ |= static_cast<unsigned>(reason);
   if (writer_) writer_->interrupt();
 }
 
-void Recorder::resume() {
+void Recorder::resume(Interrupt reason) {
   std::lock_guard lock(mutex_);
-  interrupted_ = false;
-  if (writer_) writer_->resume();
+  interrupts_ &= ~static_cast<unsigned>(reason);
+  if (writer_ && !interrupts_) writer_->resume();
 }
 
 WriterStats Recorder::stats() const {

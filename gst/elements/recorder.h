@@ -46,8 +46,9 @@ class Recorder {
   // Checks the settings; touches no disk or network. False: an error was posted. The application's
   // thread.
   bool start(const RecorderSettings &settings);
-  // Begins to connect and to watch the pipeline for errors, until stop(). The application's thread.
-  void run();
+  // Begins to connect and to watch the pipeline for errors, until stop(). False: that failed at
+  // once, and an error was posted. The application's thread.
+  bool run();
   // PAUSED to READY: makes durable what the stop timeout allows. The application's thread.
   void stop();
 
@@ -62,9 +63,10 @@ class Recorder {
   // Ends the checkpoint, completely where the stream was clean. GST_FLOW_OK: all is durable.
   GstFlowReturn end_of_stream(const WaitFunction &wait);
 
-  // Any thread: ends the waits of the streaming thread until resume().
-  void interrupt();
-  void resume();
+  // Any thread: ends the waits of the streaming thread until resume() for every reason there was.
+  enum class Interrupt : unsigned { kUnlock = 1, kStateChange = 2 };
+  void interrupt(Interrupt reason);
+  void resume(Interrupt reason);
   // Any thread.
   WriterStats stats() const;
 
@@ -103,7 +105,7 @@ class Recorder {
 
   mutable std::mutex mutex_;
   std::shared_ptr<CheckpointWriter> writer_;  // protected by mutex_
-  bool interrupted_ = false;                  // protected by mutex_; of later writers too
+  unsigned interrupts_ = 0;                   // protected by mutex_; bits of Interrupt
   WriterStats before_;                        // protected by mutex_: of earlier versions
 };
 

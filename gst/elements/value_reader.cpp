@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "elements/enum_bits.h"
 #include "elements/structure_codec.h"
 #include "elements/value_types.h"
 
@@ -237,15 +238,16 @@ Result<GstSegment> ValueReader::segment() {
   if (format == 255) {
     std::string nick(in_.text());
     if (in_.failed() || !is_structure_name(nick)) return corrupt_value("bad format");
-    s.format = gst_format_get_by_nick(nick.c_str());
-    if (s.format == GST_FORMAT_UNDEFINED)
-      s.format = gst_format_register(nick.c_str(), nick.c_str());
+    auto number = static_cast<uint32_t>(gst_format_get_by_nick(nick.c_str()));
+    if (number == GST_FORMAT_UNDEFINED)
+      number = static_cast<uint32_t>(gst_format_register(nick.c_str(), nick.c_str()));
+    set_enum_bits(s.format, number);
   } else if (format > GST_FORMAT_PERCENT) {
     return corrupt_value("bad format");
   } else {
     s.format = static_cast<GstFormat>(format);
   }
-  s.flags = static_cast<GstSegmentFlags>(in_.u32());
+  set_enum_bits(s.flags, in_.u32());
   s.rate = in_.f64();
   s.applied_rate = in_.f64();
   for (guint64 *n : {&s.base, &s.offset, &s.start, &s.stop, &s.time, &s.position, &s.duration})

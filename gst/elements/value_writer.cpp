@@ -321,9 +321,10 @@ Status ValueWriter::segment(const GstSegment &s) {
       s.applied_rate == 0)
     return refused("a GstSegment without a rate");
   // Formats past the predefined ones have a number of this process.
-  bool own = s.format > GST_FORMAT_PERCENT;
-  out_.u8(own ? 255 : static_cast<uint8_t>(s.format));
-  if (own) out_.text(gst_format_get_name(s.format));
+  const uint32_t format = enum_bits(s.format);
+  const bool own = format > GST_FORMAT_PERCENT;
+  out_.u8(own ? 255 : static_cast<uint8_t>(format));
+  if (own) out_.text(gst_format_get_name(static_cast<GstFormat>(format)));
   out_.u32(enum_bits(s.flags));
   out_.f64(s.rate);
   out_.f64(s.applied_rate);

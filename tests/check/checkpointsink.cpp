@@ -122,8 +122,6 @@ GST_END_TEST
 
 GST_START_TEST(settings_that_cannot_work_are_named) {
   Folder folder;
-  expect_error(run_line(source(3) + "checkpointsink stage=s" + folder.stores()), kSettings,
-               "job-id");
   expect_error(run_line(source(3) + "checkpointsink job-id=j" + folder.stores()), kSettings,
                "stage");
   expect_error(
@@ -134,6 +132,10 @@ GST_START_TEST(settings_that_cannot_work_are_named) {
                         folder.database()),
                kSettings, "gopher");
   ck_assert(access(folder.file("frames").c_str(), F_OK) != 0);
+  // Until data comes an element before it may still tell the job, so the stores are open by then.
+  expect_error(run_line(source(3) + "checkpointsink stage=s" + folder.stores()), kSettings,
+               "job-id");
+  ck_assert(folder.value("SELECT count(*) FROM checkpoint") == "0");
 }
 GST_END_TEST
 
