@@ -4,7 +4,7 @@
 // ratios of neighbouring runs do.
 //
 //   benchmark [--runs N] [--frames N] [--film FILE] [--dir FOLDER]
-//   [sink|zstd|second|source|first-frame|memory]...
+//   [sink|zstd|second|source|memory]...
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <gst/gst.h>
