@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Streams made up at random, with everything that may be in one, through sink and source: what is
+// played is what was stored. GST_CHECKPOINT_STREAMS says how many, GST_CHECKPOINT_SEED which.
+#include <gst/video/gstvideometa.h>
+#include <gst/video/video.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "backends/backends.h"
+#include "elements/checkpointsink.h"
+#include "elements/checkpointsrc.h"
+#include "elements/event_codec.h"
+#include "elements/lineage.h"
+#include "elements/meta_codec.h"
+#include "support/check.h"
+#include "support/leak_pause.h"
+#include "support/passing.h"
+#include "support/pipeline.h"
+#include "support/temp_dir.h"
+
+using namespace checkpoint;
+
+namespace {
+
+// One thing of a stream: a frame with the caps it is in, or an event.
+struct Item {
+  PassedFrame frame;
+  EventPtr event;
+};
+
+class Maker {
+ public:
+  explicit Maker(uint64_t seed) : engine_(seed) {}
+
+  std::vector<Item> stream() {
+    std::vector<Item> items;
+    add_segment(items, 0);
+    new_caps();
+    const uint64_t frames = below(20);
+    for (uint64_t i = 0; i < frames; i++) {
+      if (one_in(8)) new_caps();
+      while (one_in(5)) add_event(items);
+      items.push_back({frame(), nullptr});
+    }
+    while (one_in(3)) add_event(items);
+    return items;
+  }
+
+  uint64_t below(uint64_t n) { return engine_() % n; }
+  bool one_in(uint64_t n) { return below(n) == 0; }
+
+ private:
+  std::string text() {
+    static const char *const kTexts[] = {
+        "",         "face",
+        "größe 🎬",  "it's \"quoted\"; -- {x}",
+        "\x01\n\t", "a very long label that goes on and on for a while"};
+    return kTexts[below(std::size(kTexts))];
+  }
+  double real() {
+    static const double kReals[] = {0.0,
+                                    -0.0,
+                                    0.1,
+                                    1e-320,
+                                    std::numeric_limits<double>::max(),
+                                    -1.5,
+                                    std::numeric_limits<double>::infinity(),
+                                    std::numeric_limits<double>::quiet_NaN()};
+    return kReals[below(std::size(kReals))];
+  }
+  uint64_t number() {
+    static const uint64_t kNumbers[] = {0, 1, 255, 1ull << 31, 1ull << 53, UINT64_MAX - 1};
+    return one_in(2) ? kNumbers[below(std::size(kNumbers))] : engine_();
+  }
+
+  GstStructure *structure(int depth = 0) {
+    static const char *const kNames[] = {"detection", "object_id", "colour", "x-private"};
+    GstStructure *s = gst_structure_new_empty(kNames[below(std::size(kNames))]);
+    for (uint64_t n = below(5); n > 0; n--) {
+      const std::string name = "field" + std::to_string(below(9));
+      const char *field = name.c_str();
+      switch (below(depth < 3 ? 10 : 8)) {
+        case 0:
+          gst_structure_set(s, field, G_TYPE_INT, static_cast<int>(number()), nullptr);
+          break;
+        case 1:
+          gst_structure_set(s, field, G_TYPE_UINT64, number(), nullptr);
+          break;
+        case 2:
+          gst_structure_set(s, field, G_TYPE_INT64, static_cast<gint64>(number()), nullptr);
+          break;
+        case 3:
+          gst_structure_set(s, field, G_TYPE_DOUBLE, real(), nullptr);
+          break;
+        case 4:
+          gst_structure_set(s, field, G_TYPE_FLOAT, real(), nullptr);
+          break;
+        case 5:
+          gst_structure_set(s, field, G_TYPE_STRING, one_in(4) ? nullptr : text().c_str(), nullptr);
+          break;
+        case 6:
+          gst_structure_set(s, field, G_TYPE_BOOLEAN, one_in(2), nullptr);
+          break;
+        case 7: {
+          const std::string bytes = text();
+          gst_structure_set(
+              s, field, G_TYPE_VARIANT,
+              g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, bytes.data(), bytes.size(), 1),
+              nullptr);
+          break;
+        }
+        case 8: {
+          GstStructure *inner = structure(depth + 1);
+          gst_structure_set(s, field, GST_TYPE_STRUCTURE, inner, nullptr);
+          gst_structure_free(inner);
+          break;
+        }
+        default: {
+          GValue array = G_VALUE_INIT;
+          g_value_init(&array, GST_TYPE_ARRAY);
+          for (uint64_t k = below(4); k > 0; k--) {
+            GValue v = G_VALUE_INIT;
+            g_value_set_double(g_value_init(&v, G_TYPE_DOUBLE), real());
+            gst_value_array_append_and_take_value(&array, &v);
+          }
+          gst_structure_take_value(s, field, &array);
+        }
+      }
+    }
+    return s;
+  }
+
+  void new_caps() {
+    static const GstVideoFormat kFormats[] = {GST_VIDEO_FORMAT_NV12,  GST_VIDEO_FORMAT_I420,
+                                              GST_VIDEO_FORMAT_RGB,   GST_VIDEO_FORMAT_BGRA,
+                                              GST_VIDEO_FORMAT_GRAY8, GST_VIDEO_FORMAT_v210,
+                                              GST_VIDEO_FORMAT_Y444,  GST_VIDEO_FORMAT_P010_10LE};
+    ck_assert(gst_video_info_set_format(&info_, kFormats[below(std::size(kFormats))],
+                                        static_cast<guint>(1 + below(40)),
+                                        static_cast<guint>(1 + below(30))));
+    static const int kRates[][2] = {{0, 1}, {25, 1}, {30000, 1001}};
+    const auto &rate = kRates[below(3)];
+    info_.fps_n = rate[0];
+    info_.fps_d = rate[1];
+    info_.par_n = one_in(4) ? 4 : 1;
+    info_.par_d = one_in(4) ? 3 : 1;
+    caps_.reset(gst_video_info_to_caps(&info_));
+  }
+
+  guint64 maybe_time() { return one_in(4) ? GST_CLOCK_TIME_NONE : below(3600 * GST_SECOND); }
+
+  PassedFrame frame() {
+    PassedFrame frame{BufferPtr(gst_buffer_new_allocate(nullptr, info_.size, nullptr)),
+                      CapsPtr(gst_caps_ref(caps_.get()))};
+    GstBuffer *buffer = frame.buffer.get();
+    GstMapInfo map;
+    ck_assert(gst_buffer_map(buffer, &map, GST_MAP_WRITE));
+    const bool same = one_in(3);  // as frames before it, now and then
+    for (gsize i = 0; i < map.size; i++) map.data[i] = static_cast<guint8>(same ? i : engine_());
+    gst_buffer_unmap(buffer, &map);
+    if (one_in(4) && map.size > 1) {
+      // Of several memories.
+      BufferPtr tail(gst_buffer_copy_region(buffer, GST_BUFFER_COPY_ALL, map.size / 2, -1));
+      BufferPtr head(gst_buffer_copy_region(buffer, GST_BUFFER_COPY_ALL, 0, map.size / 2));
+      frame.buffer.reset(gst_buffer_append(head.release(), tail.release()));
+      buffer = frame.buffer.get();
+    }
+    GST_BUFFER_PTS(buffer) = maybe_time();
+    GST_BUFFER_DTS(buffer) = maybe_time();
+    GST_BUFFER_DURATION(buffer) = one_in(2) ? 40 * GST_MSECOND : maybe_time();
+    GST_BUFFER_OFFSET(buffer) = one_in(2) ? number() : GST_BUFFER_OFFSET_NONE;
+    GST_BUFFER_OFFSET_END(buffer) = one_in(2) ? number() : GST_BUFFER_OFFSET_NONE;
+    for (guint flag : {GST_BUFFER_FLAG_DISCONT, GST_BUFFER_FLAG_CORRUPTED, GST_BUFFER_FLAG_MARKER,
+                       GST_BUFFER_FLAG_DELTA_UNIT, GST_BUFFER_FLAG_DROPPABLE, GST_BUFFER_FLAG_GAP})
+      if (one_in(5)) GST_BUFFER_FLAG_SET(buffer, flag);
+    while (one_in(2)) add_meta(buffer);
+    return frame;
+  }
+
+  guint coordinate() { return static_cast<guint>(below(50)); }
+
+  void add_meta(GstBuffer *buffer) {
+    switch (below(7)) {
+      case 0:
+      case 1: {
+        auto *roi = gst_buffer_add_video_region_of_interest_meta(
+            buffer, one_in(2) ? "face" : text().c_str(), coordinate(), coordinate(), coordinate(),
+            coordinate());
+        roi->id = static_cast<gint>(number());
+        roi->parent_id = static_cast<gint>(number());
+        while (one_in(2)) gst_video_region_of_interest_meta_add_param(roi, structure());
+        break;
+      }
+      case 2: {
+        const std::string bytes = text() + "x";
+        gst_buffer_add_video_caption_meta(
+            buffer,
+            one_in(2) ? GST_VIDEO_CAPTION_TYPE_CEA608_RAW : GST_VIDEO_CAPTION_TYPE_CEA708_CDP,
+            reinterpret_cast<const guint8 *>(bytes.data()), bytes.size());
+        break;
+      }
+      case 3: {
+        CapsPtr reference(gst_caps_new_empty_simple("timestamp/x-unix"));
+        gst_buffer_add_reference_timestamp_meta(buffer, reference.get(), below(UINT32_MAX),
+                                                maybe_time());
+        break;
+      }
+      case 4:
+        gst_buffer_add_video_time_code_meta_full(
+            buffer, 25, 1, nullptr, GST_VIDEO_TIME_CODE_FLAGS_NONE, static_cast<guint>(below(24)),
+            static_cast<guint>(below(60)), static_cast<guint>(below(60)),
+            static_cast<guint>(below(25)), 0);
+        break;
+      case 5: {
+        GstCustomMeta *meta = gst_buffer_add_custom_meta(buffer, "CheckRandomMeta");
+        GstStructure *fields = structure();
+        for (gint i = 0; i < gst_structure_n_fields(fields); i++) {
+          const char *field = gst_structure_nth_field_name(fields, static_cast<guint>(i));
+          gst_structure_set_value(gst_custom_meta_get_structure(meta), field,
+                                  gst_structure_get_value(fields, field));
+        }
+        gst_structure_free(fields);
+        break;
+      }
+      default: {
+        auto *affine = gst_buffer_add_video_affine_transformation_meta(buffer);
+        affine->matrix[below(16)] = static_cast<gfloat>(below(100));
+      }
+    }
+  }
+
+  void add_segment(std::vector<Item> &items, guint64 base) {
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    segment.base = base;
+    segment.start = segment.position = below(100) * GST_SECOND;
+    segment.time = one_in(2) ? segment.start : below(100) * GST_SECOND;
+    if (one_in(2)) segment.stop = segment.start + (1 + below(4000)) * GST_SECOND;
+    if (one_in(8)) segment.rate = 2.0;
+    items.push_back({{}, EventPtr(gst_event_new_segment(&segment))});
+    base_ = base;
+  }
+
+  void add_event(std::vector<Item> &items) {
+    switch (below(5)) {
+      case 0:
+        add_segment(items, base_ + below(100) * GST_SECOND);
+        break;
+      case 1:
+        items.push_back({{},
+                         EventPtr(gst_event_new_tag(
+                             gst_tag_list_new(GST_TAG_TITLE, "größe", GST_TAG_BITRATE,
+                                              static_cast<guint>(below(1000)), nullptr)))});
+        break;
+      case 2:
+        items.push_back({{}, EventPtr(gst_event_new_gap(below(1000) * GST_SECOND, maybe_time()))});
+        break;
+      case 3:
+        items.push_back(
+            {{}, EventPtr(gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, structure()))});
+        break;
+      default:
+        items.push_back(
+            {{}, EventPtr(gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, structure()))});
+    }
+  }
+
+  std::mt19937_64 engine_;
+  GstVideoInfo info_;
+  CapsPtr caps_;
+  guint64 base_ = 0;
+};
+
+// Pushes the stream into a sink and waits for its end.
+void store(const std::vector<Item> &items, const std::string &properties) {
+  GstElement *sink = parse_line("checkpointsink job-id=j stage=s" + properties);
+  GstElement *pipeline = gst_pipeline_new(nullptr);
+  gst_bin_add(GST_BIN(pipeline), sink);
+  GstPad *to = gst_element_get_static_pad(sink, "sink");
+  GstPad *from = gst_pad_new("src", GST_PAD_SRC);
+  gst_pad_set_active(from, TRUE);
+  ck_assert(gst_pad_link(from, to) == GST_PAD_LINK_OK);
+  ck_assert(gst_element_set_state(pipeline, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE);
+  gst_pad_push_event(from, gst_event_new_stream_start("random"));
+  const GstCaps *caps = nullptr;
+  // Caps come before the segment.
+  for (const Item &item : items)
+    if (item.frame.buffer) {
+      caps = item.frame.caps.get();
+      gst_pad_push_event(from, gst_event_new_caps(item.frame.caps.get()));
+      break;
+    }
+  for (const Item &item : items) {
+    if (item.event) {
+      ck_assert(gst_pad_push_event(from, gst_event_ref(item.event.get())));
+      continue;
+    }
+    if (item.frame.caps.get() != caps) {
+      caps = item.frame.caps.get();
+      gst_pad_push_event(from, gst_event_new_caps(item.frame.caps.get()));
+    }
+    ck_assert(gst_pad_push(from, gst_buffer_ref(item.frame.buffer.get())) == GST_FLOW_OK);
+  }
+  gst_pad_push_event(from, gst_event_new_eos());
+  BusLog log = wait_for_end(pipeline);
+  ck_assert_msg(log.eos && log.errors.empty(), "%s",
+                log.errors.empty() ? "no eos" : log.errors[0].c_str());
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_pad_unlink(from, to);
+  gst_object_unref(from);
+  gst_object_unref(to);
+  gst_object_unref(pipeline);
+}
+
+struct Listener {
+  std::vector<Item> items;
+  CapsPtr caps;
+  static GstPadProbeReturn hear(GstPad *, GstPadProbeInfo *info, gpointer self) {
+    auto &listener = *static_cast<Listener *>(self);
+    if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
+      listener.items.push_back({{BufferPtr(gst_buffer_ref(GST_PAD_PROBE_INFO_BUFFER(info))),
+                                 CapsPtr(gst_caps_ref(listener.caps.get()))},
+                                nullptr});
+      return GST_PAD_PROBE_OK;
+    }
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+      GstCaps *caps = nullptr;
+      gst_event_parse_caps(event, &caps);
+      listener.caps.reset(gst_caps_ref(caps));
+    } else if (auto stored = encode_event(event); stored.is_ok() && *stored) {
+      listener.items.push_back({{}, EventPtr(gst_event_ref(event))});
+    }
+    return GST_PAD_PROBE_OK;
+  }
+};
+
+std::vector<Item> played(const std::string &properties) {
+  GstElement *pipeline =
+      parse_line("checkpointsrc job-id=j stage=s" + properties + "! fakesink name=k");
+  GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "k");
+  GstPad *pad = gst_element_get_static_pad(sink, "sink");
+  Listener listener;
+  gst_pad_add_probe(
+      pad,
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
+      Listener::hear, &listener, nullptr);
+  gst_object_unref(pad);
+  gst_object_unref(sink);
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  BusLog log = wait_for_end(pipeline);
+  ck_assert_msg(log.eos && log.errors.empty() && log.warnings.empty(), "%s%s",
+                log.errors.empty() ? "" : log.errors[0].c_str(),
+                log.warnings.empty() ? "" : log.warnings[0].c_str());
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+  return std::move(listener.items);
+}
+
+std::vector<MetaBlob> metas_of(const PassedFrame &frame) {
+  std::vector<MetaBlob> metas;
+  std::vector<DetectionRow> detections;
+  Status status = serialize_metas(frame.buffer.get(), nullptr, {}, metas, detections);
+  ck_assert_msg(status.is_ok(), "%s", status.message().c_str());
+  return metas;
+}
+
+void must_be_same(const Item &stored, const Item &back, bool first_frame, guint64 base) {
+  ck_assert_msg(!stored.event == !back.event, "%s where %s was",
+                back.event ? GST_EVENT_TYPE_NAME(back.event.get()) : "a frame",
+                stored.event ? GST_EVENT_TYPE_NAME(stored.event.get()) : "a frame");
+  if (!stored.event) {
+    must_agree(stored.frame, back.frame, first_frame);
+    must_show_the_same(stored.frame, back.frame);
+    const auto a = metas_of(stored.frame), b = metas_of(back.frame);
+    ck_assert_uint_eq(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); i++)
+      ck_assert_msg(a[i].type == b[i].type && a[i].body == b[i].body, "meta %s", a[i].type.c_str());
+    return;
+  }
+  EventPtr wanted(gst_event_ref(stored.event.get()));
+  if (GST_EVENT_TYPE(wanted.get()) == GST_EVENT_SEGMENT) {
+    GstSegment segment;
+    gst_event_copy_segment(wanted.get(), &segment);
+    segment.base -= base;
+    wanted.reset(gst_event_new_segment(&segment));
+  }
+  const StoredEvent a = **encode_event(wanted.get()), b = **encode_event(back.event.get());
+  ck_assert_msg(a.type == b.type && a.body == b.body, "event %s became %s", a.type.c_str(),
+                b.type.c_str());
+}
+
+uint64_t variable(const char *name, uint64_t otherwise) {
+  const char *text = std::getenv(name);
+  return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+}  // namespace
+
+GST_START_TEST(g13_random_streams_come_back) {
+  register_backends();
+  ck_assert(GST_ELEMENT_REGISTER(checkpointsink, nullptr));
+  ck_assert(GST_ELEMENT_REGISTER(checkpointsrc, nullptr));
+  const gchar *tags[] = {"video", nullptr};
+  gst_meta_register_custom("CheckRandomMeta", tags, nullptr, nullptr, nullptr);
+  LeakPause pause;
+  const uint64_t streams = variable("GST_CHECKPOINT_STREAMS", 1000);
+  const uint64_t seed = variable("GST_CHECKPOINT_SEED", 1);
+  static const char *const kWays[] = {"", "codec=zstd ", "pack-size=5000 ", "pack-size=0 ",
+                                      "codec=lz4 pack-size=20000 commit-interval=1 "};
+  for (uint64_t n = seed; n < seed + streams; n++) {
+    g_printerr("\r\033[Kstream %" G_GUINT64_FORMAT, n);  // the seed, where it fails
+    // Where no disk has to be waited for.
+    std::optional<TempDir> folder;
+    if (n % 8 == 0) folder.emplace(TempDir::On::kMemory);
+    const std::string name = "memory://random-" + std::to_string(n);
+    const std::string stores =
+        " frame-store=" + (folder ? folder->file("frames") : name) +
+        " metadata-store=" + (folder ? folder->file("checkpoints.db") : name) + " ";
+    const auto stored = Maker(n).stream();
+    store(stored, stores + kWays[n % std::size(kWays)]);
+    const auto back = played(stores);
+    ck_assert_uint_eq(stored.size(), back.size());
+    bool first = true;
+    guint64 base = 0;
+    for (size_t i = 0; i < stored.size(); i++) {
+      must_be_same(stored[i], back[i], first, base);
+      if (stored[i].frame.buffer) first = false;
+    }
+  }
+  g_printerr("\n");
+}
+GST_END_TEST
+
+static Suite *random_streams_suite() {
+  Suite *suite = suite_create("random_streams");
+  TCase *tc = tcase_create("streams");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, g13_random_streams_come_back);
+  return suite;
+}
+GST_CHECK_MAIN(random_streams);
