@@ -441,6 +441,7 @@ GST_END_TEST
 static Suite *random_streams_suite() {
   Suite *suite = suite_create("random_streams");
   TCase *tc = tcase_create("streams");
+  tcase_set_timeout(tc, 500);
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g13_random_streams_come_back);
   return suite;
