@@ -29,6 +29,10 @@ class FirstAnswer {
     given_.wait_for(lock, patience, [this] { return good_.has_value(); });
     return good_.value_or(true);
   }
+  void wait_for_ever() {
+    std::unique_lock lock(mutex_);
+    given_.wait(lock, [this] { return good_.has_value(); });
+  }
 
  private:
   std::mutex mutex_;

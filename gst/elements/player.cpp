@@ -88,12 +88,14 @@ bool Player::start(const SourceSettings &settings) {
     connecting_ = cancel;
   }
   first_answer_ = std::make_shared<FirstAnswer>();
+  may_stream_ = std::make_shared<FirstAnswer>();
   gpointer keep = gst_object_ref(element_);
   try {
-    connector_ = std::thread([this, settings, cancel, answer = first_answer_, keep] {
-      answer->give(connect(settings, cancel, *answer));
-      gst_object_unref(keep);
-    });
+    connector_ = std::thread(
+        [this, settings, cancel, answer = first_answer_, may_stream = may_stream_, keep] {
+          answer->give(connect(settings, cancel, *answer, *may_stream));
+          gst_object_unref(keep);
+        });
   } catch (const std::system_error &error) {
     gst_object_unref(keep);
     post_error(GST_ELEMENT(element_),
@@ -103,10 +105,15 @@ bool Player::start(const SourceSettings &settings) {
   return true;
 }
 
-bool Player::may_go_on() { return first_answer_->wait(kFirstAnswerPatience); }
+bool Player::may_go_on() {
+  const bool good = first_answer_->wait(kFirstAnswerPatience);
+  // Data that came earlier would meet elements that are not in PAUSED yet.
+  may_stream_->give(true);
+  return good;
+}
 
 bool Player::connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel,
-                     FirstAnswer &answer) {
+                     FirstAnswer &answer, FirstAnswer &may_stream) {
   progress(GST_PROGRESS_TYPE_START, "opening the stores");
   auto opened = SourceConnection::open(settings, *cancel);
   if (cancel->cancelled() || opened.status().is(Code::kCancelled)) {
@@ -135,6 +142,11 @@ bool Player::connect(const SourceSettings &settings, const std::shared_ptr<Cance
 
   progress(GST_PROGRESS_TYPE_COMPLETE, text);
   answer.give(true);
+  may_stream.wait_for_ever();
+  if (cancel->cancelled()) {
+    gst_base_src_start_complete(element_, GST_FLOW_FLUSHING);
+    return true;
+  }
 
   // A seek that comes now waits for this lock, and finds a source that has started.
   GST_PAD_STREAM_LOCK(pad_);
@@ -172,6 +184,7 @@ void Player::end_start() {
     connecting = connecting_;
   }
   if (connecting) connecting->cancel();
+  if (may_stream_) may_stream_->give(false);
   if (!connector_.joinable()) return;
   // A bus's sync handler may change the state on this very thread.
   if (connector_.get_id() == std::this_thread::get_id())

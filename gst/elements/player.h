@@ -34,7 +34,8 @@ class Player {
   // gst_base_src_start_complete(), the bus of a failure by one ERROR. False: it could not even
   // begin, and an error was posted.
   bool start(const SourceSettings &settings);
-  // After it; waits a moment. False: connecting has failed, and the error is on the bus.
+  // At the end of that state change; waits a moment. False: connecting has failed, and the error is
+  // on the bus.
   bool may_go_on();
   // Ends connecting, at once. Before the base class deactivates the pads.
   void end_start();
@@ -69,7 +70,7 @@ class Player {
  private:
   // False: it failed, and the error is on the bus.
   bool connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel,
-               FirstAnswer &answer);
+               FirstAnswer &answer, FirstAnswer &may_stream);
   void push_events(std::vector<EventPtr> events);
   void push_lineage();
   bool set_caps(const std::shared_ptr<const StreamCaps> &caps);
@@ -90,7 +91,8 @@ class Player {
   std::shared_ptr<Replay> replay_;                // protected by mutex_; used under the stream lock
   bool connected_ = false;                        // protected by the object lock
   std::thread connector_;                         // of the state changes
-  std::shared_ptr<FirstAnswer> first_answer_;     // of the state changes
+  std::shared_ptr<FirstAnswer> first_answer_;     // of the state changes; from the connector
+  std::shared_ptr<FirstAnswer> may_stream_;       // of the state changes; to the connector
 
   // --- protected by the stream lock
   bool loop_ = false;

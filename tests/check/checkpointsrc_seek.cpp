@@ -470,6 +470,9 @@ GST_START_TEST(players_find_it_by_its_uri) {
   SourcePlace place;
   make_source_frames(place, 30);
   for (const char *player : {"playbin", "playbin3", "uridecodebin", "uridecodebin3"}) {
+    // Before 1.24 these let a source begin while what comes behind it is still in READY: one that
+    // answers at once is refused then, and plays nothing.
+    if (!GST_CHECK_VERSION(1, 24, 0) && player[strlen(player) - 1] == '3') continue;
     ck_assert_int_eq(frames_through(player, place, "checkpoint://job/stage?stop-index=10"), 10);
     ck_assert_int_eq(
         frames_through(player, place, "checkpoint://job/stage?start-index=20&stop-index=25"), 5);
