@@ -45,6 +45,7 @@ enum {
   PROP_STOP_INDEX,
   PROP_LOOP,
   PROP_ALLOW_PARTIAL,
+  PROP_ON_MISSING,
   PROP_READ_AHEAD,
   PROP_FRAME_STORE,
   PROP_METADATA_STORE,
@@ -70,6 +71,16 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
                     GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_FORMAT_INTERLACED, GST_VIDEO_FORMATS_ALL) ";"
                     "image/jpeg; image/png"));
 // clang-format on
+
+// What happens to a frame whose bytes can't be had.
+static GType on_missing_type() {
+  static const GEnumValue values[] = {
+      {0, "Error: play up to it, then fail", "error"},
+      {1, "Skip: a GAP event in its place, and DISCONT on the next frame", "skip"},
+      {0, nullptr, nullptr}};
+  static const GType type = g_enum_register_static("GstCheckpointSrcOnMissing", values);
+  return type;
+}
 
 static Player &player_of(gpointer self) { return GST_CHECKPOINT_SRC(self)->priv->player; }
 
@@ -119,6 +130,9 @@ static void gst_checkpoint_src_set_property(GObject *object, guint id, const GVa
       break;
     case PROP_ALLOW_PARTIAL:
       what.allow_partial = g_value_get_boolean(value);
+      break;
+    case PROP_ON_MISSING:
+      priv.settings.skip_missing = g_value_get_enum(value) == 1;
       break;
     case PROP_READ_AHEAD:
       priv.settings.read_ahead = g_value_get_uint64(value);
@@ -173,6 +187,9 @@ static void gst_checkpoint_src_get_property(GObject *object, guint id, GValue *v
       break;
     case PROP_ALLOW_PARTIAL:
       g_value_set_boolean(value, what.allow_partial);
+      break;
+    case PROP_ON_MISSING:
+      g_value_set_enum(value, priv.settings.skip_missing ? 1 : 0);
       break;
     case PROP_READ_AHEAD:
       g_value_set_uint64(value, priv.settings.read_ahead);
@@ -410,6 +427,12 @@ static void install_properties(GObjectClass *klass) {
       g_param_spec_boolean("allow-partial", "Allow partial",
                            "Also play a checkpoint that was not completed, as far as it got", FALSE,
                            kFlags));
+  g_object_class_install_property(
+      klass, PROP_ON_MISSING,
+      g_param_spec_enum("on-missing", "On missing",
+                        "What to do about frames that are gone, archived or damaged",
+                        on_missing_type(), 0, kFlags));
+  gst_type_mark_as_plugin_api(on_missing_type(), static_cast<GstPluginAPIFlags>(0));
   g_object_class_install_property(
       klass, PROP_READ_AHEAD,
       g_param_spec_uint64("read-ahead", "Read ahead",

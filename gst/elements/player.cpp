@@ -154,7 +154,8 @@ bool Player::connect(const SourceSettings &settings, const std::shared_ptr<Cance
   {
     std::lock_guard lock(mutex_);
     connection_ = connection;
-    replay_ = std::make_shared<Replay>(connection, settings.what.loop);
+    replay_ = std::make_shared<Replay>(connection,
+                                       ReplayOptions{settings.what.loop, settings.skip_missing});
   }
   loop_ = settings.what.loop;
   caps_sent_.reset();
@@ -237,7 +238,16 @@ GstFlowReturn Player::create(GstBuffer **out) {
     cancel = waiting_;
   }
   if (!replay) return GST_FLOW_FLUSHING;
-  Result<ReplayStep> step = replay->next(*cancel);
+  for (;;) {
+    bool left_out = false;
+    const GstFlowReturn flow = create_next(*replay, *connection, *cancel, out, &left_out);
+    if (!left_out) return flow;
+  }
+}
+
+GstFlowReturn Player::create_next(Replay &replay, const SourceConnection &connection,
+                                  Cancellation &cancel, GstBuffer **out, bool *left_out) {
+  Result<ReplayStep> step = replay.next(cancel);
   if (!step.is_ok()) {
     if (step.status().is(Code::kCancelled)) return GST_FLOW_FLUSHING;
     post_error(GST_ELEMENT(element_), step.status());
@@ -250,6 +260,7 @@ GstFlowReturn Player::create(GstBuffer **out) {
   if (negotiated) push_events(std::move(step->events));
   pushing_ = false;
   if (!negotiated) return GST_PAD_IS_FLUSHING(pad_) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
+  *left_out = step->left_out;
   if (!step->frame) return GST_FLOW_EOS;
 
   const uint64_t sequence = step->frame->row.sequence;
@@ -259,12 +270,12 @@ GstFlowReturn Player::create(GstBuffer **out) {
   Result<BufferPtr> buffer = make_buffer(std::move(*step->frame), *step->caps, options);
   if (!buffer.is_ok()) {
     post_error(GST_ELEMENT(element_),
-               buffer.status().with_context("checkpoint " + connection->row().id.to_string() +
+               buffer.status().with_context("checkpoint " + connection.row().id.to_string() +
                                             ", sequence " + std::to_string(sequence)));
     return GST_FLOW_ERROR;
   }
   set_frame_identity(buffer->get(),
-                     {connection->job_uuid(), connection->row().fields.job_id, sequence});
+                     {connection.job_uuid(), connection.row().fields.job_id, sequence});
   if (step->discont) GST_BUFFER_FLAG_SET(buffer->get(), GST_BUFFER_FLAG_DISCONT);
   *out = buffer->release();
   return GST_FLOW_OK;

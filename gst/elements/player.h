@@ -71,6 +71,9 @@ class Player {
   // False: it failed, and the error is on the bus.
   bool connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel,
                FirstAnswer &answer, FirstAnswer &may_stream);
+  // *left_out: events stood for the frame; there is no buffer, call again.
+  GstFlowReturn create_next(Replay &replay, const SourceConnection &connection,
+                            Cancellation &cancel, GstBuffer **out, bool *left_out);
   void push_events(std::vector<EventPtr> events);
   void push_lineage();
   bool set_caps(const std::shared_ptr<const StreamCaps> &caps);

@@ -41,14 +41,14 @@ SeekRequest SeekRequest::of(GstEvent *event) {
   return request;
 }
 
-Replay::Replay(std::shared_ptr<SourceConnection> connection, bool loop)
-    : connection_(std::move(connection)), loop_(loop) {
+Replay::Replay(std::shared_ptr<SourceConnection> connection, const ReplayOptions &options)
+    : connection_(std::move(connection)), options_(options) {
   gst_segment_init(&wanted_, GST_FORMAT_TIME);
   gst_segment_init(&out_, GST_FORMAT_TIME);
 }
 
 void Replay::begin(GstSegment *segment) {
-  untouched_ = connection_->whole() && !loop_;
+  untouched_ = connection_->whole() && !options_.loop;
   const bool backwards = segment->rate < 0;
   if (!untouched_) {
     const uint64_t start = is_time(connection_->first_time()) ? connection_->first_time() : 0;
@@ -84,6 +84,7 @@ void Replay::play(uint64_t first, uint64_t end, bool reverse) {
   index_ = first;
   played_ = 0;
   stored_.clear();
+  range_ = range;
   connection_->reader().seek(range);
 }
 
@@ -196,22 +197,54 @@ Status Replay::seek_index(const SeekRequest &request, GstSegment *s, Cancellatio
 
 Result<ReplayStep> Replay::next(Cancellation &cancel) {
   for (;;) {
-    CHECKPOINT_ASSIGN_OR_RETURN(ReplayItem item, connection_->reader().next(cancel));
-    ReplayStep step;
-    if (auto *event = std::get_if<ReplayEvent>(&item)) {
+    Result<ReplayItem> item = connection_->reader().next(cancel);
+    if (!item.is_ok()) return leave_out(item.status(), cancel);
+    if (auto *event = std::get_if<ReplayEvent>(&*item)) {
       CHECKPOINT_RETURN_IF_ERROR(store_event(event->row));
       continue;
     }
-    auto *frame = std::get_if<ReplayFrame>(&item);
+    auto *frame = std::get_if<ReplayFrame>(&*item);
     if (frame && !is_past_the_end(frame->row)) {
+      ReplayStep step;
       CHECKPOINT_RETURN_IF_ERROR(finish(step, &frame->row));
       step.frame = std::move(*frame);
       return step;
     }
-    if (start_over()) continue;
-    CHECKPOINT_RETURN_IF_ERROR(finish(step, nullptr));
-    return step;
+    if (!start_over()) return end();
   }
+}
+
+Result<ReplayStep> Replay::end() {
+  ReplayStep step;
+  if (left_out_ > 1)
+    warnings_.push_back(
+        Status(Code::kMissing, std::to_string(left_out_) + " frames were left out so far"));
+  CHECKPOINT_RETURN_IF_ERROR(finish(step, nullptr));
+  return step;
+}
+
+// A frame whose bytes can't be had: the error, or where that is wanted a GAP in its place.
+Result<ReplayStep> Replay::leave_out(const Status &why, Cancellation &cancel) {
+  const bool gone = why.is(Code::kMissing) || why.is(Code::kArchived) || why.is(Code::kCorrupt);
+  if (!options_.skip_missing || !gone) return why;
+  const uint64_t index = connection_->reader().failed_index();
+  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameRow> row, connection_->frame(index, cancel));
+  if (!row) return why;  // it is the rows that are damaged
+  if (is_past_the_end(*row)) return end();
+  if (left_out_++ == 0)
+    warnings_.push_back(Status(why.code(), why.message() + "; such frames are left out",
+                               "on-missing=error stops there instead"));
+  ReplayStep step;
+  CHECKPOINT_RETURN_IF_ERROR(finish(step, &*row));
+  if (is_time(row->pts)) step.events.emplace_back(gst_event_new_gap(row->pts, row->duration));
+  step.left_out = true;
+  discont_ = true;
+  if (reverse_ && index <= (range_.end == kNone ? 0 : range_.end))
+    range_ = {0, 0, false, false};
+  else
+    range_.first = reverse_ ? index - 1 : index + 1;
+  connection_->reader().seek(range_);
+  return step;
 }
 
 Status Replay::store_event(const EventRow &row) {
@@ -235,7 +268,7 @@ bool Replay::is_past_the_end(const FrameRow &row) const {
 
 // With loop: from the start again, while running time goes on.
 bool Replay::start_over() {
-  if (!loop_ || played_ == 0 || (wanted_.flags & GST_SEGMENT_FLAG_SEGMENT)) return false;
+  if (!options_.loop || played_ == 0 || (wanted_.flags & GST_SEGMENT_FLAG_SEGMENT)) return false;
   GstSegment segment;
   gst_segment_init(&segment, GST_FORMAT_TIME);
   segment.rate = wanted_.rate;

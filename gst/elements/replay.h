@@ -37,14 +37,20 @@ struct ReplayStep {
   std::vector<Status> warnings;            // events that could not be made
   std::shared_ptr<const StreamCaps> caps;  // in force for what follows; null: none so far
   std::vector<EventPtr> events;
-  std::optional<ReplayFrame> frame;  // none: the end
-  bool discont = false;              // a loop began anew
+  std::optional<ReplayFrame> frame;  // none: the end, unless it was left out
+  bool left_out = false;             // a GAP stands for the frame
+  bool discont = false;              // a loop began anew, or frames before it were left out
+};
+
+struct ReplayOptions {
+  bool loop = false;
+  bool skip_missing = false;  // frames that are gone, archived or damaged become GAPs
 };
 
 // One thread at a time, but for position() and index().
 class Replay {
  public:
-  Replay(std::shared_ptr<SourceConnection> connection, bool loop);
+  Replay(std::shared_ptr<SourceConnection> connection, const ReplayOptions &options);
 
   // Plays from the start. Fills in the segment as the base class wants to know it.
   void begin(GstSegment *segment);
@@ -68,6 +74,8 @@ class Replay {
   uint64_t running_time() const;
   bool is_past_the_end(const FrameRow &row) const;
   Status store_event(const EventRow &row);
+  Result<ReplayStep> end();
+  Result<ReplayStep> leave_out(const Status &why, Cancellation &cancel);
   bool start_over();
   Status finish(ReplayStep &step, const FrameRow *row);
   void send_stored_segments(ReplayStep &step);
@@ -76,7 +84,7 @@ class Replay {
   void track(const FrameRow &row);
 
   const std::shared_ptr<SourceConnection> connection_;
-  const bool loop_;
+  const ReplayOptions options_;
 
   bool untouched_ = true;
   GstSegment wanted_;      // in stream time
@@ -94,6 +102,8 @@ class Replay {
   std::vector<Status> warnings_;
   std::set<std::string> warned_;  // types of events, once each
   uint64_t played_ = 0;           // frames since begin() or seek()
+  ReplayRange range_;             // what the reader was told
+  uint64_t left_out_ = 0;         // frames, so far
 
   std::atomic<uint64_t> position_{0}, index_{0};
 };

@@ -19,7 +19,8 @@ namespace checkpoint {
 struct SourceSettings {
   CheckpointUri what;
   uint64_t read_ahead = ReaderOptions().read_ahead;  // bytes
-  std::string frame_store, metadata_store;           // URIs
+  bool skip_missing = false;
+  std::string frame_store, metadata_store;  // URIs
 };
 
 // Immutable but for the reader, which belongs to the streaming thread; the rest may be used by any

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // checkpointsrc: what comes out, in which order, and what is said when it can't.
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -463,6 +464,60 @@ GST_START_TEST(g09_a_broken_frame_is_named) {
 }
 GST_END_TEST
 
+GST_START_TEST(what_is_damaged_can_be_left_out) {
+  SourcePlace place;
+  CheckpointMaker maker(place.stores(), "job", "stage");
+  maker.add_caps(kFrameCaps);
+  for (uint64_t i = 0; i < 12; i++) {
+    maker.add_frame(source_frame(i));
+    if (i == 7) maker.commit();
+  }
+  maker.complete();
+  place.frames()->flip_byte(maker.packs()[0], maker.rows()[0].payload.offset + 7);
+  place.frames()->flip_byte(maker.packs()[0], maker.rows()[5].payload.offset + 7);
+  Cancellation cancel;
+  ck_assert(place.stores()->frames->remove(maker.packs()[1], cancel).is_ok());  // frames 8 to 11
+  for (bool reverse : {false, true}) {
+    GstElement *source = place.make_source();
+    gst_util_set_object_arg(G_OBJECT(source), "on-missing", "skip");
+    SourceRun run(source);
+    run.set_state(GST_STATE_READY);
+    if (reverse)
+      ck_assert(run.seek(-1.0, GST_FORMAT_DEFAULT, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0,
+                         GST_SEEK_TYPE_END, 0));
+    run.play_to_end();
+    const auto passed = run.take();
+    std::vector<uint64_t> order{1, 2, 3, 4, 6, 7}, gaps{0, 5, 8, 9, 10, 11}, seen;
+    if (reverse) {
+      std::reverse(order.begin(), order.end());
+      std::reverse(gaps.begin(), gaps.end());
+    }
+    ck_assert(SourceRun::indexes(passed) == order);
+    bool discont = true;  // also on the first one
+    for (const Passed &item : passed) {
+      if (item.buffer) {
+        ck_assert(!discont || GST_BUFFER_FLAG_IS_SET(item.buffer.get(), GST_BUFFER_FLAG_DISCONT));
+        discont = false;
+      } else if (GST_EVENT_TYPE(item.event.get()) == GST_EVENT_GAP) {
+        GstClockTime time = 0, duration = 0;
+        gst_event_parse_gap(item.event.get(), &time, &duration);
+        ck_assert_uint_eq(duration, kFrameTime);
+        seen.push_back(time / kFrameTime);
+        discont = true;
+      }
+    }
+    ck_assert(seen == gaps);
+    auto warnings = run.take_messages(GST_MESSAGE_WARNING);
+    ck_assert_uint_eq(warnings.size(), 2);
+    GError *error = nullptr;
+    gst_message_parse_warning(warnings[1], &error, nullptr);
+    ck_assert(strstr(error->message, "6 frames"));
+    g_error_free(error);
+    for (GstMessage *message : warnings) gst_message_unref(message);
+  }
+}
+GST_END_TEST
+
 GST_START_TEST(g34_a_payload_that_is_not_what_caps_imply) {
   SourcePlace place;
   CheckpointMaker maker(place.stores(), "job", "stage");
@@ -685,6 +740,7 @@ static Suite *checkpointsrc_suite() {
   tcase_add_test(tc, loop_goes_on);
   tcase_add_test(tc, g11_failures_are_one_error_each);
   tcase_add_test(tc, g09_a_broken_frame_is_named);
+  tcase_add_test(tc, what_is_damaged_can_be_left_out);
   tcase_add_test(tc, g34_a_payload_that_is_not_what_caps_imply);
   tcase_add_test(tc, states_go_up_and_down);
   tcase_add_test(tc, g28_stopping_while_a_store_is_blocked);
