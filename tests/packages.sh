@@ -13,6 +13,8 @@ packages_test=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-libav gstreamer1.0-opencv opencv-data
 )
+# The servers of tests/services.
+packages_services=(postgresql radosgw ceph-mon ceph-osd ceph-common curl openssl)
 packages_lint=(git clang-format)
 packages_quickstart=("${packages_test[@]}" sqlite3)
 packages_chroot=(mmdebstrap)
@@ -45,8 +47,9 @@ install_packages() {
   fi
   echo "installing ${#missing[@]} packages: ${missing[*]}"
   log=$(mktemp)
+  # In single-user mode, says RUNLEVEL: outside of systemd a new server is not started on the spot.
   if ! { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q update &&
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q -y \
       --no-install-recommends install "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
     tail -n 15 "$log" >&2
     echo "apt-get failed; its last lines stand above, all of them in $log" >&2

@@ -8,8 +8,9 @@ usage() {
 usage: bash tests/run.sh [OPTION]...
 
 Builds in build/tests and runs every test. On a bare Debian 12 or 13 it first installs the packages
-that are missing (root or sudo); with all of them there it uses no network. The last line is
-"N passed, N failed"; the exit code is 0 only when nothing failed.
+that are missing (root or sudo); with all of them there it uses no network. For as long as it runs
+there are a PostgreSQL and an S3 server of its own on 127.0.0.1 (tests/services/up). The last line
+is "N passed, N failed"; the exit code is 0 only when nothing failed.
 
   --filter NAME    only test programs whose name contains NAME, else test cases whose name does;
                    a guarantee's tests: --filter g09
@@ -50,7 +51,7 @@ if [ -n "$debian" ]; then
   exec bash tests/support/fresh_debian.sh "$debian" bash tests/run.sh "${pass_on[@]}"
 fi
 
-packages=("${packages_build[@]}" "${packages_test[@]}")
+packages=("${packages_build[@]}" "${packages_test[@]}" "${packages_services[@]}")
 [ $lint = 0 ] || packages+=("${packages_lint[@]}")
 install_packages "${packages[@]}"
 
@@ -80,6 +81,21 @@ ninja -C "$build" >"$log" 2>&1 || {
   if grep -q '^FAILED' "$log"; then sed -n '/^FAILED/,$p' "$log" | head -n 60; else tail -n 20 "$log"; fi
   give_up "the build failed"
 }
+
+# Nothing of the servers outlives this run. Should it be killed with no time to end them, the guard
+# does it: it waits, in a session of its own, until no process of the run has the pipe any more.
+services=$(mktemp -d /tmp/gst-checkpoint-tests-XXXXXX)
+trap 'bash tests/services/down "$services"' EXIT
+# shellcheck disable=SC2016,SC2034
+exec {guard}> >(exec setsid bash -c 'read -r || true; bash tests/services/down "$1"' - "$services" \
+  >/dev/null 2>&1)
+echo "starting the servers"
+exports=$(bash tests/services/up "$services" 2>"$log") || {
+  sed 's/^/  /' "$log"
+  [ $no_skips = 0 ] || give_up "a server is missing"
+  echo "without it, the tests that need it are skipped"
+}
+eval "$(grep '^export GST_CHECKPOINT_TEST_' <<<"$exports")"
 
 suites=()
 [ $lint = 1 ] || suites+=(--no-suite lint)
