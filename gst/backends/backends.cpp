@@ -8,6 +8,9 @@
 #ifdef HAVE_SQLITE
 #include "backends/sqlite/sqlite_store.h"
 #endif
+#ifdef HAVE_S3
+#include "backends/s3/store.h"
+#endif
 #include "store/registry.h"
 
 namespace checkpoint {
@@ -20,6 +23,14 @@ void register_backends() {
     register_memory(registry);
 #ifdef HAVE_SQLITE
     register_sqlite(registry);
+#endif
+#ifdef HAVE_S3
+    register_s3(registry);
+#else
+    registry.add_frame_store("s3", [](const StoreUri &) -> Result<std::shared_ptr<FrameStore>> {
+      return Status(Code::kUnsupported, "this build has no frame store on S3",
+                    "install libcurl's headers and build again with -Ds3=enabled");
+    });
 #endif
   });
 }

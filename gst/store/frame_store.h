@@ -64,6 +64,9 @@ class FrameStore {
   // survives a power loss. Nobody ever sees a part of it under its name. kAlreadyExists: the name
   // is taken, and nothing changed. kNoSpace, kPermissionDenied, kUnavailable. `sha256` of the whole
   // object is given where traits().checks_sha256.
+  // A put that failed may have stored the object all the same, when the answer was lost. Made again
+  // with the same bytes through the same FrameStore it is then ok, and durable, not kAlreadyExists:
+  // the store looks whether what is there is what it sent.
   virtual Status put(const std::string &name, std::span<const ByteView> parts,
                      const std::optional<std::array<uint8_t, 32>> &sha256,
                      Cancellation &cancel) = 0;

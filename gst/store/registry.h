@@ -18,7 +18,7 @@ namespace checkpoint {
 
 class StoreRegistry {
  public:
-  // Parses and checks the URI's options; does not touch disk or network.
+  // Parses and checks the URI's options; does not touch the store (S3 reads the user's AWS files).
   using FrameStoreFactory = std::function<Result<std::shared_ptr<FrameStore>>(const StoreUri &uri)>;
   using MetadataStoreFactory =
       std::function<Result<std::shared_ptr<MetadataStore>>(const StoreUri &uri)>;

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The two documents that an S3 server answers with.
+#pragma once
+
+#include <string>
+
+#include "backends/s3/client.h"
+
+namespace checkpoint {
+
+// <Error>: fills code, message and region of the answer. What is no such document changes nothing.
+void read_s3_error(const std::string &xml, S3Answer &answer);
+// <ListBucketResult>; false when it is none.
+bool read_s3_listing(const std::string &xml, S3Listing &listing);
+
+}  // namespace checkpoint
