@@ -329,6 +329,25 @@ GST_START_TEST(expired_keys_are_asked_for_anew_once) {
 }
 GST_END_TEST
 
+GST_START_TEST(why_a_look_is_refused_is_asked_for) {
+  std::atomic<int> n{0};
+  Bucket denied([&](const Request &) { return error(403, "RequestTimeTooSkewed"); });
+  Status status = denied.store->stat("job/frames/a", denied.cancel).status();
+  assert_code(status, Code::kPermissionDenied);
+  ck_assert(status.hint().find("clock") != std::string::npos);
+  Bucket expired([&](const Request &r) {
+    if (++n <= 2) return error(400, "ExpiredToken");
+    Reply reply;
+    reply.headers = {"Content-Length: 10"};
+    return reply;
+  });
+  auto info = expired.store->stat("job/frames/a", expired.cancel);
+  assert_code(info.status(), Code::kOk);
+  ck_assert_int_eq(info->size, 10);
+  ck_assert_int_eq(n, 3);
+}
+GST_END_TEST
+
 GST_START_TEST(a_request_that_stands_still_ends) {
   Bucket bucket([&](const Request &) { return ending(Reply::End::kSilent); },
                 "&retry-attempts=1&request-timeout=100");
@@ -404,6 +423,7 @@ static Suite *s3_faults_suite() {
   tcase_add_test(tc, a_server_without_conditional_puts_is_asked_first);
   tcase_add_test(tc, g10_a_short_answer_is_no_success);
   tcase_add_test(tc, expired_keys_are_asked_for_anew_once);
+  tcase_add_test(tc, why_a_look_is_refused_is_asked_for);
   tcase_add_test(tc, a_request_that_stands_still_ends);
   tcase_add_test(tc, g28_a_wait_for_the_server_can_be_cancelled);
   tcase_add_test(tc, g36_no_secret_is_in_a_log_or_an_error);

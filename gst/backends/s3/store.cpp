@@ -92,6 +92,20 @@ Result<S3Answer> S3FrameStore::request(const char *what, unsigned attempts, cons
   }
 }
 
+Result<S3Answer> S3FrameStore::look_at(const std::string &key, Cancellation &cancel) {
+  return request(
+      "looking at an object", config_.retry_attempts,
+      [&]() -> Result<S3Answer> {
+        CHECKPOINT_ASSIGN_OR_RETURN(S3Answer head, client_->head(key, cancel));
+        if (head.outcome != HttpAnswer::Outcome::kAnswered || head.status / 100 != 4 ||
+            head.status == 404 || !head.code.empty())
+          return head;
+        std::byte byte;
+        return client_->get(key, 0, {&byte, 1}, cancel);
+      },
+      cancel);
+}
+
 Status S3FrameStore::check_name(const std::string &name) const {
   CHECKPOINT_RETURN_IF_ERROR(check_object_name(name));
   if (config_.prefix.size() + name.size() > kMaxKey)
@@ -183,10 +197,7 @@ Status S3FrameStore::missing(const std::string &name, Cancellation &cancel) {
 
 Result<bool> S3FrameStore::is_ours(const std::string &key, std::span<const ByteView> parts,
                                    const Sha256 &sha256, Cancellation &cancel) {
-  CHECKPOINT_ASSIGN_OR_RETURN(S3Answer answer,
-                              request(
-                                  "looking at an object", config_.retry_attempts,
-                                  [&] { return client_->head(key, cancel); }, cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(S3Answer answer, look_at(key, cancel));
   if (!answer.success()) return s3_error(answer, "can't look at " + quoted(key), config_);
   return answer.size == size_of(parts) && answer.sha256 == hex(sha256);
 }
@@ -198,10 +209,7 @@ Status S3FrameStore::put_once(const std::string &key, std::span<const ByteView> 
   for (;;) {
     const bool conditional = conditional_;
     if (!conditional) {
-      CHECKPOINT_ASSIGN_OR_RETURN(S3Answer look,
-                                  request(
-                                      "looking for an object", config_.retry_attempts,
-                                      [&] { return client_->head(key, cancel); }, cancel));
+      CHECKPOINT_ASSIGN_OR_RETURN(S3Answer look, look_at(key, cancel));
       if (look.success()) {
         if (!*unknown) return taken;
         CHECKPOINT_ASSIGN_OR_RETURN(bool ours, is_ours(key, parts, sha256, cancel));
@@ -296,10 +304,7 @@ Result<ObjectInfo> S3FrameStore::stat(const std::string &name, Cancellation &can
   CHECKPOINT_RETURN_IF_ERROR(check_name(name));
   CHECKPOINT_RETURN_IF_ERROR(cancel.check());
   const std::string key = key_of(name);
-  CHECKPOINT_ASSIGN_OR_RETURN(S3Answer answer,
-                              request(
-                                  "looking at an object", config_.retry_attempts,
-                                  [&] { return client_->head(key, cancel); }, cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(S3Answer answer, look_at(key, cancel));
   if (s3_no_such_object(answer)) return missing(name, cancel);
   if (!answer.success())
     return s3_error(answer, "can't look at " + quoted(name) + " in " + display_uri(), config_);

@@ -42,6 +42,10 @@ class S3FrameStore : public FrameStore {
   Result<S3Answer> request(const char *what, unsigned attempts, const Attempt &attempt,
                            Cancellation &cancel, bool *unknown = nullptr);
 
+  // HEAD, tried again as above. Its errors have no document that says why: then a byte is asked
+  // for.
+  Result<S3Answer> look_at(const std::string &key, Cancellation &cancel);
+
   std::string key_of(const std::string &name) const { return config_.prefix + name; }
   // check_object_name, and that the key is not too long.
   Status check_name(const std::string &name) const;
