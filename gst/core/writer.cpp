@@ -15,9 +15,12 @@ namespace checkpoint {
 namespace {
 // What a full pack and one on its way take.
 constexpr size_t kChunkBudget = 32 << 20;
-// For noting why a checkpoint is partial and giving the lease back, after all else was cancelled.
-constexpr std::chrono::milliseconds kCleanUpTime{250};
+// What threads get to leave in, after everything was cancelled.
+constexpr std::chrono::milliseconds kLeaveTime{50};
+// Without a deadline of the caller's.
 constexpr std::chrono::milliseconds kThreadPatience{2000};
+// For a commit that was called back to say what became of it.
+constexpr std::chrono::milliseconds kAnswerPatience{2000};
 }  // namespace
 
 CheckpointWriter::Impl::Impl(StoreOpener opener, const WriterOptions &writer_options,
@@ -38,13 +41,18 @@ CheckpointWriter::CheckpointWriter(StoreOpener open, const WriterOptions &option
 }
 
 CheckpointWriter::~CheckpointWriter() {
-  stop(std::chrono::milliseconds(0));
   Impl &impl = *impl_;
-  impl.final_cancel.cancel();
+  impl.abandon("stopped before the end of the stream");
   std::unique_lock lock(impl.mutex);
+  const SteadyTime now = std::chrono::steady_clock::now();
+  const SteadyTime until = impl.stop_by.value_or(now + kThreadPatience);
+  impl.room.wait_until(lock, std::min(until, now + kCleanUpTime), [&] { return impl.ended; });
+  lock.unlock();
+  impl.final_cancel.cancel();
+  lock.lock();
   // A thread that sits in a system call on a dead disk keeps the Impl and ends when the kernel lets
   // it.
-  if (!impl.room.wait_for(lock, kThreadPatience, [&] { return impl.threads == 0; }))
+  if (!impl.room.wait_until(lock, until, [&] { return impl.threads == 0; }))
     log(LogLevel::kWarning, "writer", "a store does not answer; its thread is left behind");
 }
 
@@ -88,7 +96,7 @@ void CheckpointWriter::Impl::abort_waits() {
 void CheckpointWriter::Impl::fail(const Status &status) {
   {
     std::lock_guard lock(mutex);
-    if (failed || ended || aborted) return;
+    if (failed || closed || ended || aborted) return;
     failed = true;
     failure = status;
   }
@@ -218,7 +226,7 @@ Status CheckpointWriter::finish(std::optional<std::string> partial_reason,
   std::unique_lock lock(impl.mutex);
   if (!impl.draining) {
     impl.draining = true;
-    impl.partial_reason = std::move(partial_reason);
+    if (!impl.partial_reason) impl.partial_reason = std::move(partial_reason);
     impl.work_due.notify_all();
     impl.poke_control();
   }
@@ -226,17 +234,50 @@ Status CheckpointWriter::finish(std::optional<std::string> partial_reason,
   bool in_time = impl.room.wait_for(lock, timeout, done);
   if (impl.failed) return impl.failure;
   if (impl.ended) return Status::ok();
-  if (!in_time) {
+  if (in_time)
+    return Status(Code::kCancelled, impl.aborted ? "the writer was stopped" : "interrupted");
+  Status late(Code::kTimeout,
+              "the checkpoint was not durable within " + std::to_string(timeout.count()) +
+                  " ms after the end of the stream",
+              "what was announced is kept as a partial checkpoint; raise commit-timeout, or look "
+              "at the store");
+  // What the last commit answers is the truth, not what the clock says meanwhile.
+  if (auto completing = impl.completing) {
+    impl.overdue = late;
     lock.unlock();
-    Status late(Code::kTimeout,
-                "the checkpoint was not durable within " + std::to_string(timeout.count()) +
-                    " ms after the end of the stream",
-                "what was announced is kept as a partial checkpoint; raise commit-timeout, or look "
-                "at the store");
-    impl.fail(late);
-    return late;
+    completing->cancel();
+    lock.lock();
+    impl.room.wait_for(lock, kAnswerPatience, [&] {
+      return impl.closed || impl.failed || impl.aborted || impl.interrupted;
+    });
+    if (impl.failed) return impl.failure;
   }
-  return Status(Code::kCancelled, impl.aborted ? "the writer was stopped" : "interrupted");
+  if (impl.closed) {
+    // All that is left is the message, and to give the lease back, which may be late.
+    impl.room.wait_for(lock, kAnswerPatience, [&] { return impl.ended || impl.aborted; });
+    return Status::ok();
+  }
+  lock.unlock();
+  impl.fail(late);
+  return late;
+}
+
+void CheckpointWriter::doubt(const std::string &reason) { impl_->doubt(reason); }
+
+void CheckpointWriter::Impl::doubt(const std::string &reason) {
+  std::shared_ptr<Cancellation> call_back;
+  {
+    std::lock_guard lock(mutex);
+    if (closed || ended) return;
+    if (!partial_reason) partial_reason = reason;
+    call_back = completing;
+  }
+  if (call_back) call_back->cancel();
+}
+
+std::optional<std::string> CheckpointWriter::partial_reason() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->partial_reason;
 }
 
 void CheckpointWriter::interrupt() {
@@ -252,24 +293,40 @@ void CheckpointWriter::resume() {
 
 uint64_t CheckpointWriter::stop(std::chrono::milliseconds timeout, const std::string &reason) {
   Impl &impl = *impl_;
-  uint64_t lost = 0;
-  {
-    std::unique_lock lock(impl.mutex);
-    if (impl.ended) return 0;
-    if (!impl.draining) impl.partial_reason = reason;
+  std::unique_lock lock(impl.mutex);
+  const SteadyTime stop_by =
+      impl.stop_by.value_or(std::chrono::steady_clock::now() + std::max(timeout, kCleanUpTime));
+  impl.stop_by = stop_by;
+  auto ended = [&] { return impl.ended; };
+  if (!impl.draining) {
+    if (!impl.partial_reason) impl.partial_reason = reason;
     impl.draining = true;
     impl.work_due.notify_all();
     impl.poke_control();
-    auto over = [&] { return impl.ended || impl.failed; };
-    if (timeout > kCleanUpTime && impl.fields)
-      impl.room.wait_for(lock, timeout - kCleanUpTime, over);
-    if (!impl.ended && impl.fields)
-      lost = impl.stats.frames_in - impl.stats.frames_dropped - impl.stats.frames_stored;
   }
-  impl.abort_waits();
-  std::unique_lock lock(impl.mutex);
-  impl.room.wait_for(lock, kCleanUpTime, [&] { return impl.ended; });
-  return lost;
+  if (impl.fields)
+    impl.room.wait_until(lock, stop_by - kCleanUpTime, [&] { return impl.ended || impl.failed; });
+  lock.unlock();
+  impl.abandon(reason);
+  lock.lock();
+  impl.room.wait_until(lock, stop_by - kLeaveTime, ended);
+  lock.unlock();
+  impl.final_cancel.cancel();
+  lock.lock();
+  impl.room.wait_until(lock, stop_by, [&] { return impl.threads == 0; });
+  if (impl.closed || !impl.fields) return 0;
+  return impl.stats.frames_in - impl.stats.frames_dropped - impl.stats.frames_stored;
+}
+
+void CheckpointWriter::abandon(const std::string &reason) { impl_->abandon(reason); }
+
+void CheckpointWriter::Impl::abandon(const std::string &reason) {
+  {
+    std::lock_guard lock(mutex);
+    if (!ended && !closed && !partial_reason) partial_reason = reason;
+    draining = true;
+  }
+  abort_waits();
 }
 
 void CheckpointWriter::flush() {

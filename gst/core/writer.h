@@ -76,7 +76,9 @@ class CheckpointWriter {
   // writer's threads.
   CheckpointWriter(StoreOpener open, const WriterOptions &options,
                    std::shared_ptr<WriterObserver> observer);
-  // stop(0), then waits for the threads, whose waits are all cancelled; 2 s at most.
+  // As abandon(). Then waits for the threads, whose waits are all cancelled, until stop()'s
+  // deadline or, where there was no stop(), for 2 s at most. One that the kernel holds is left
+  // behind; it owns what it uses.
   ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter &) = delete;
   CheckpointWriter &operator=(const CheckpointWriter &) = delete;
@@ -98,17 +100,27 @@ class CheckpointWriter {
               std::optional<uint64_t> sequence);
   // Ends the checkpoint: commits all, then completes it, or leaves it partial with the reason.
   // Waits; kCancelled as in push(): call again. kTimeout: not done within `timeout`; the checkpoint
-  // stays partial and loadable.
+  // stays partial and loadable. A last commit that is under way then is called back, and when that
+  // comes too late, because all is durable, the end is a success.
   Status finish(std::optional<std::string> partial_reason, std::chrono::milliseconds timeout);
 
   // --- any thread
   // Makes push() and finish() return kCancelled until resume().
   void interrupt();
   void resume();
-  // Makes durable what is queued within `timeout`, then ends; frames that did not make it are
-  // returned.
+  // There is a reason to doubt that the stream is whole: the checkpoint stays partial with it,
+  // unless it is complete already. Does not wait; a commit that would complete it is called back.
+  void doubt(const std::string &reason);
+  // Why the checkpoint is or stays partial; nullopt: no reason is known.
+  std::optional<std::string> partial_reason() const;
+  // Ends every wait, stores nothing more, and does not wait for that.
+  void abandon(const std::string &reason);
+  // Makes durable what is queued, notes the end and gives the lease back. Returns within `timeout`,
+  // or within kCleanUpTime when that is longer, whatever the stores do. The number of frames that
+  // did not make it.
   uint64_t stop(std::chrono::milliseconds timeout,
                 const std::string &reason = "stopped before the end of the stream");
+  static constexpr std::chrono::milliseconds kCleanUpTime{250};
   // Commits what was pushed so far, soon; the CommitInfo that covers it comes later.
   void flush();
   WriterStats stats() const;

@@ -88,26 +88,6 @@ Status CheckpointWriter::Impl::find_parent(CheckpointFields &wanted, bool hint) 
   return Status::ok();
 }
 
-// A holder that can be seen to be alive is BUSY at once; one on another machine is given until its
-// lease runs out.
-Status CheckpointWriter::Impl::take_lease() {
-  for (int attempt = 0;; attempt++) {
-    std::chrono::milliseconds expires_in{0};
-    auto taken = stores->metadata->acquire_lease(job.key, fields->branch, fields->stage, owner,
-                                                 options.lease, &expires_in, cancel);
-    if (taken.is_ok()) {
-      lease = std::move(taken).value();
-      return Status::ok();
-    }
-    if (!taken.status().is(Code::kBusy) || expires_in.count() <= 0 || attempt > 0)
-      return taken.status();
-    observe([&](WriterObserver &o) {
-      o.on_progress("lease", taken.status().message() + "; waiting for its lease to run out", -1);
-    });
-    if (!cancel.sleep_for(expires_in + std::chrono::milliseconds(10))) return cancel.check();
-  }
-}
-
 // How many of the first slots could be part of a commit now.
 size_t CheckpointWriter::Impl::resolved_slots() const {
   auto end =
@@ -120,11 +100,13 @@ bool CheckpointWriter::Impl::flush_due() const {
          (flush_until > sealed_frames && sealed_frames + resolved_slots() >= flush_until);
 }
 
-// Hands out what is resolved, in frame order, together with the open pack. Call with `mutex` held
-// and commit_room().
-void CheckpointWriter::Impl::seal(bool closing) {
+// Hands out what is resolved, in frame order, together with the open pack; with `last` also what
+// came after the last frame. Call with `mutex` held and commit_room().
+void CheckpointWriter::Impl::seal(bool last) {
   const size_t frames = resolved_slots();
-  if (frames == 0 && unsealed_bytes() == 0 && !closing) return;
+  const bool closing = last && !partial_reason;
+  const bool more = closing || take_back || (last && !(caps.empty() && events.empty()));
+  if (frames == 0 && unsealed_bytes() == 0 && !more) return;
   open_builder();
   auto commit = std::make_unique<PendingCommit>();
   commit->builder = std::move(builder);
@@ -149,11 +131,11 @@ void CheckpointWriter::Impl::seal(bool closing) {
   sealed_frames += frames;
   uint32_t last_caps = commit->slots.empty() ? 0 : commit->slots.back()->record.row.caps + 1;
   auto caps_end = std::find_if(caps.begin(), caps.end(),
-                               [&](const CapsRow &c) { return !closing && c.number >= last_caps; });
+                               [&](const CapsRow &c) { return !last && c.number >= last_caps; });
   commit->caps.assign(std::make_move_iterator(caps.begin()), std::make_move_iterator(caps_end));
   caps.erase(caps.begin(), caps_end);
   auto events_end = std::find_if(events.begin(), events.end(), [&](const EventRow &e) {
-    return !closing && e.index >= sealed_frames;
+    return !last && e.index >= sealed_frames;
   });
   commit->events.assign(std::make_move_iterator(events.begin()),
                         std::make_move_iterator(events_end));
@@ -198,7 +180,8 @@ Status CheckpointWriter::Impl::run() {
     if (!close_sealed && (commit_room() || seal_asked)) {
       bool due = oldest_unsealed && now - *oldest_unsealed >= options.commit_interval;
       if (draining && queue.empty() && resolved_slots() == slots.size()) {
-        seal(!partial_reason);
+        seal(true);
+        take_back = false;
         close_sealed = true;
       } else if (due || flush_due()) {
         seal_asked = false;
@@ -213,12 +196,20 @@ Status CheckpointWriter::Impl::run() {
       CHECKPOINT_RETURN_IF_ERROR(commit_head(lock, cancel));
       continue;
     }
-    if (close_sealed && commits.empty()) break;
+    if (close_sealed && commits.empty()) {
+      if (!take_back) break;
+      close_sealed = false;
+      continue;
+    }
     control_due.wait_until(lock, wake_at, [&] { return aborted || control_pokes != seen; });
   }
-  std::optional<std::string> reason = partial_reason;
+  if (closed) return Status::ok();
+  const std::string reason = partial_reason.value_or("stopped");
   lock.unlock();
-  return reason ? end_partial(*reason, cancel) : Status::ok();
+  CHECKPOINT_RETURN_IF_ERROR(end_partial(reason, cancel));
+  lock.lock();
+  closed = true;
+  return Status::ok();
 }
 
 // Is everything that the first commit refers to durable? Asks other writers for packs of theirs
@@ -297,7 +288,7 @@ Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex> &lock,
   PendingCommit &head = *commits.front();
   lock.unlock();
   CommitBatch batch = make_batch(head);
-  Status status = commit_batch(batch, cancellation);
+  Status status = commit_last(head, batch, cancellation);
   if (!status.is_ok()) {
     lock.lock();
     return status;
@@ -309,7 +300,14 @@ Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex> &lock,
   bytes_new += batch.bytes_new;
   bytes_reused += batch.bytes_reused;
 
+  const bool complete = batch.end == CommitBatch::End::kComplete;
   lock.lock();
+  if (complete) {
+    closed = true;
+    partial_reason.reset();
+  }
+  completing.reset();
+  room.notify_all();
   stats.commits++;
   stats.frames_stored = frames_durable;
   CommitInfo info;
@@ -328,45 +326,74 @@ Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex> &lock,
   info.frames = frames_durable;
   info.bytes_new = bytes_new;
   info.bytes_reused = bytes_reused;
-  info.complete = done->closing;
+  info.complete = complete;
   observe([&](WriterObserver &o) { o.on_commit(info); });
   done.reset();
   lock.lock();
   return Status::ok();
 }
 
-Status CheckpointWriter::Impl::commit_batch(CommitBatch &batch, Cancellation &cancellation) {
+// Commits, and decides whether the checkpoint is complete with it: not after a failure or a doubt,
+// and one that comes meanwhile calls the commit back where that is not too late.
+Status CheckpointWriter::Impl::commit_last(PendingCommit &head, CommitBatch &batch,
+                                           Cancellation &cancellation) {
+  if (head.in_doubt) {
+    Status status = recover_outcome(batch, cancellation);
+    if (!status.is(Code::kConflict)) return status;
+    head.in_doubt = false;
+  }
+  auto call_back = std::make_shared<Cancellation>();
+  Cancellation::Hook hook(cancellation, [&] { call_back->cancel(); });
+  auto end_as = [&](bool complete) {
+    head.closing = complete;
+    batch.end = complete ? CommitBatch::End::kComplete : CommitBatch::End::kNo;
+    take_back = head.said_closing && !complete;
+    completing = complete ? call_back : nullptr;
+    room.notify_all();
+  };
+  {
+    std::lock_guard lock(mutex);
+    end_as(head.closing && !partial_reason && !failed);
+  }
+  const bool complete = batch.end == CommitBatch::End::kComplete;
+  Status status = commit_batch(batch, complete ? *call_back : cancellation, cancellation);
+  if (status.is(Code::kUnknownOutcome)) head.in_doubt = true;
+  if (status.is_ok()) return status;
+  const bool called_back = complete && !head.in_doubt && call_back->cancelled();
+  {
+    std::lock_guard lock(mutex);
+    // What is in doubt may have completed it, so it keeps what was tried.
+    if (head.in_doubt)
+      completing.reset();
+    else
+      end_as(false);
+    if (called_back && overdue) return *overdue;
+  }
+  if (!called_back || cancellation.cancelled()) return status;
+  return commit_batch(batch, cancellation, cancellation);
+}
+
+// `call_back` may end the commit, but not the question what became of it. kUnknownOutcome: not even
+// that was answered.
+Status CheckpointWriter::Impl::commit_batch(CommitBatch &batch, Cancellation &call_back,
+                                            Cancellation &cancellation) {
   for (int attempt = 1;; attempt++) {
-    Status status = stores->metadata->commit(lease, batch, cancellation);
+    Status status = stores->metadata->commit(lease, batch, call_back);
     if (status.is(Code::kUnknownOutcome)) {
-      status = recover_outcome(batch, cancellation);
-      if (status.is_ok()) return status;
+      Status outcome = recover_outcome(batch, cancellation);
+      if (outcome.is_ok() || outcome.is(Code::kLeaseLost)) return outcome;
+      if (!outcome.is(Code::kConflict))
+        return Status(Code::kUnknownOutcome, status.message() + "; " + outcome.message());
+      status = outcome;
     }
     if (!status.is(Code::kConflict) || attempt == kCommitAttempts) return status;
     {
       std::lock_guard lock(mutex);
       stats.retries++;
     }
-    if (!cancellation.sleep_for(std::chrono::milliseconds(10 << std::min(attempt, 6))))
-      return cancellation.check();
+    if (!call_back.sleep_for(std::chrono::milliseconds(10 << std::min(attempt, 6))))
+      return call_back.check();
   }
-}
-
-// The answer to a commit was lost. Ok: it had happened. kConflict: it had not, and may be tried
-// again.
-Status CheckpointWriter::Impl::recover_outcome(const CommitBatch &batch,
-                                               Cancellation &cancellation) {
-  // A new epoch waits the old transaction out, so what is read after it is final.
-  {
-    std::unique_lock lock(lease_in_use);
-    CHECKPOINT_ASSIGN_OR_RETURN(
-        lease, stores->metadata->acquire_lease(job.key, row.fields.branch, row.fields.stage, owner,
-                                               options.lease, nullptr, cancellation));
-  }
-  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow now,
-                              stores->metadata->get_checkpoint(id, cancellation));
-  if (now.commit_no >= batch.commit_no) return Status::ok();
-  return Status(Code::kConflict, "the commit did not happen");
 }
 
 Status CheckpointWriter::Impl::end_partial(const std::string &reason, Cancellation &cancellation) {
@@ -377,7 +404,7 @@ Status CheckpointWriter::Impl::end_partial(const std::string &reason, Cancellati
   batch.end_time = end_time;
   batch.end = CommitBatch::End::kPartial;
   batch.reason = reason;
-  return commit_batch(batch, cancellation);
+  return commit_batch(batch, cancellation, cancellation);
 }
 
 void CheckpointWriter::Impl::finish_up(Status status) {
@@ -387,30 +414,30 @@ void CheckpointWriter::Impl::finish_up(Status status) {
     // pack.
     abort_waits();
   }
-  bool have_lease = lease.epoch != 0 && !status.is(Code::kLeaseLost);
-  if (!status.is_ok() && have_lease && row.key != 0) {
+  bool lost = status.is(Code::kLeaseLost);
+  {
+    // Whoever failed first tells why.
+    std::lock_guard lock(mutex);
+    lost = lost || failure.is(Code::kLeaseLost);
+  }
+  if (!status.is_ok() && !lost && lease.epoch != 0 && row.key != 0) {
     // What is durable already is worth keeping, and the row should say why there is no more of it.
     std::unique_lock lock(mutex);
     Status kept = Status::ok();
     while (kept.is_ok() && !commits.empty()) {
       auto durable = head_durable(lock);
       if (!durable.is_ok() || !*durable) break;
-      // After an error nothing becomes complete, not even what has all its frames.
-      if (failed) commits.front()->closing = false;
       kept = commit_head(lock, final_cancel);
     }
     std::string reason = failed ? failure.message() : partial_reason.value_or("stopped");
+    const bool over = closed;
     lock.unlock();
-    if (kept.is_ok()) kept = end_partial(reason, final_cancel);
+    if (kept.is_ok() && !over) kept = end_partial(reason, final_cancel);
     if (!kept.is_ok())
       log(LogLevel::kInfo, "writer",
           "could not note why the checkpoint is partial: " + kept.to_string());
   }
-  if (have_lease) {
-    Status released = stores->metadata->release_lease(lease, final_cancel);
-    if (!released.is_ok())
-      log(LogLevel::kInfo, "writer", "the lease will run out by itself: " + released.to_string());
-  }
+  give_lease_back(lost);
   std::unique_lock lock(mutex);
   // Other writers of this process may wait for packs of ours that will never be put.
   std::vector<std::shared_ptr<OpenPack>> orphans;

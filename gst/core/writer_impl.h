@@ -70,8 +70,10 @@ struct PendingCommit {
   std::vector<EventRow> events;
   uint64_t commit_no = 0;
   uint64_t first_index = 0;
-  bool closing = false;
-  RecordRef records;  // known after the put
+  bool closing = false;  // completes the checkpoint; once put, the control thread's to take back
+  bool said_closing = false;  // its records say so
+  bool in_doubt = false;      // the answer to its commit was lost
+  RecordRef records;          // known after the put
 
   bool put_done = false;  // protected by Impl::mutex
 };
@@ -121,7 +123,12 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   bool seal_asked = false;   // seal what there is: somebody waits for the open pack
   uint64_t flush_until = 0;  // commit the frames before this index, soon
   bool failed = false;
-  bool ended = false;  // the control thread is done with the checkpoint
+  bool closed = false;  // the end is durable
+  bool ended = false;   // the control thread is done with the checkpoint
+  // While the commit that completes the checkpoint is under way: calls it back.
+  std::shared_ptr<Cancellation> completing;
+  std::optional<Status> overdue;  // finish() called it back: what to fail with, if it comes back
+  std::optional<SteadyTime> stop_by;  // stop()'s deadline
   Status failure;
   std::optional<std::string> partial_reason;  // the end will be `partial`
   int threads = 0;
@@ -162,6 +169,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   }
 
   // --- the control thread's alone
+  bool take_back = false;  // the records say complete, and a doubt came before the commit
   uint64_t frames_durable = 0, commits_done = 0;
   uint64_t bytes_new = 0, bytes_reused = 0;
   uint64_t first_time = kNone, end_time = kNone;
@@ -172,6 +180,8 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   bool queue_full(const Slot &next) const;
   void fail(const Status &status);
   void abort_waits();
+  void doubt(const std::string &reason);
+  void abandon(const std::string &reason);
   // Call with `mutex` held. Fails where the process may have no more threads.
   Status start_thread(void (Impl::*body)());
   void observe(const std::function<void(WriterObserver &)> &call);
@@ -201,17 +211,21 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   void control();
   Status set_up();
   Status find_parent(CheckpointFields &wanted, bool hint);
-  Status take_lease();
   Status run();
   void finish_up(Status status);
-  void seal(bool closing);
+  void seal(bool last);
   size_t resolved_slots() const;
   bool flush_due() const;
   Result<bool> head_durable(std::unique_lock<std::mutex> &lock);
   Status commit_head(std::unique_lock<std::mutex> &lock, Cancellation &cancellation);
-  Status commit_batch(CommitBatch &batch, Cancellation &cancellation);
+  Status commit_last(PendingCommit &head, CommitBatch &batch, Cancellation &cancellation);
+  Status commit_batch(CommitBatch &batch, Cancellation &call_back, Cancellation &cancellation);
   CommitBatch make_batch(const PendingCommit &commit);
   Status end_partial(const std::string &reason, Cancellation &cancellation);
+
+  // --- writer_lease.cpp
+  Status take_lease();
+  void give_lease_back(bool lost);
   Status recover_outcome(const CommitBatch &batch, Cancellation &cancellation);
 
   // --- writer_put.cpp

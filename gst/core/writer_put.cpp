@@ -91,6 +91,12 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
     inflight->set_done(*commit.plain_pack, Status::ok(), commit.plain_pack->key, bytes, {});
   }
 
+  {
+    // The last moment at which the records can take a doubt into account.
+    std::lock_guard lock(mutex);
+    if (partial_reason) commit.closing = false;
+    commit.said_closing = commit.closing;
+  }
   ByteWriter records;
   CheckpointRecord head;
   head.id = id;

@@ -101,19 +101,6 @@ std::shared_ptr<CheckpointWriter> Recorder::writer() const {
   return writer_;
 }
 
-void Recorder::open_writer() {
-  std::string frames =
-      settings_.frame_store.empty() ? default_frame_store_uri() : settings_.frame_store;
-  std::string metadata =
-      settings_.metadata_store.empty() ? default_metadata_store_uri() : settings_.metadata_store;
-  auto opener = [frames, metadata](Cancellation &cancel) {
-    return Stores::open(frames, metadata, Stores::Access::kWrite, cancel);
-  };
-  std::lock_guard lock(mutex_);
-  writer_ = std::make_shared<CheckpointWriter>(opener, settings_.writer, observer_);
-  if (interrupts_) writer_->interrupt();
-}
-
 // The writer that caps and events go to. Null: they are kept for the next version.
 std::shared_ptr<CheckpointWriter> Recorder::taking() const { return ending_ ? nullptr : writer(); }
 
@@ -176,8 +163,24 @@ struct Recorder::BusWatch {
         GST_MESSAGE_SRC(message) ? std::string(GST_MESSAGE_SRC_NAME(message)) + ": " : "";
     text += error ? error->message : "error";
     g_clear_error(&error);
-    std::lock_guard lock(watch.mutex);
-    if (watch.first_error.empty()) watch.first_error = "an element failed: " + text;
+    std::shared_ptr<CheckpointWriter> writer;
+    {
+      std::lock_guard lock(watch.mutex);
+      if (watch.first_error.empty()) watch.first_error = "an element failed: " + text;
+      text = watch.first_error;
+      writer = watch.writer.lock();
+    }
+    if (writer) writer->doubt(text);
+  }
+  // From here on an error makes this writer's checkpoint partial, also while its end is on its way.
+  void follow(const std::shared_ptr<CheckpointWriter> &next) {
+    std::string text;
+    {
+      std::lock_guard lock(mutex);
+      writer = next;
+      text = first_error;
+    }
+    if (!text.empty()) next->doubt(text);
   }
   static void drop(gpointer data, GClosure *) {
     delete static_cast<std::shared_ptr<BusWatch> *>(data);
@@ -189,8 +192,26 @@ struct Recorder::BusWatch {
 
   GstObject *const own_element;  // compared only
   std::mutex mutex;
-  std::string first_error;  // protected by mutex
+  std::string first_error;                 // protected by mutex
+  std::weak_ptr<CheckpointWriter> writer;  // protected by mutex
 };
+
+void Recorder::open_writer() {
+  std::string frames =
+      settings_.frame_store.empty() ? default_frame_store_uri() : settings_.frame_store;
+  std::string metadata =
+      settings_.metadata_store.empty() ? default_metadata_store_uri() : settings_.metadata_store;
+  auto opener = [frames, metadata](Cancellation &cancel) {
+    return Stores::open(frames, metadata, Stores::Access::kWrite, cancel);
+  };
+  std::shared_ptr<CheckpointWriter> opened;
+  {
+    std::lock_guard lock(mutex_);
+    opened = writer_ = std::make_shared<CheckpointWriter>(opener, settings_.writer, observer_);
+    if (interrupts_) writer_->interrupt();
+  }
+  watch_->follow(opened);
+}
 
 bool Recorder::run() {
   // The pipeline's bus, not the one that a bin gives its children: an error of any element counts.
@@ -244,7 +265,7 @@ void Recorder::stop() {
 
 void Recorder::report(const Status &status) {
   observer_->report(status);
-  if (auto current = writer()) current->stop(std::chrono::milliseconds(0), status.message());
+  if (auto current = writer()) current->abandon(status.message());
 }
 
 bool Recorder::set_caps(GstCaps *caps) {
@@ -422,10 +443,8 @@ GstFlowReturn Recorder::gap(GstEvent *gap, const WaitFunction &wait) {
 GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {
   if (ending_) return drain(wait);
   if (observer_->reported()) return GST_FLOW_ERROR;
-  end_reason_.reset();
-  if (std::string error = watch_ ? watch_->error() : ""; !error.empty()) end_reason_ = error;
   // After a failure before the first data there is nothing to keep.
-  if (!begun_ && end_reason_) return GST_FLOW_OK;
+  if (!begun_ && watch_ && !watch_->error().empty()) return GST_FLOW_OK;
   if (!begun_ && !writer()) return GST_FLOW_OK;  // a second EOS, with nothing between
   if (!begin()) return GST_FLOW_ERROR;
   return drain(wait);
@@ -438,8 +457,7 @@ GstFlowReturn Recorder::drain(const WaitFunction &wait) {
   ending_ = true;
   observer_->progress(GST_PROGRESS_TYPE_START, "drain", "making the rest durable");
   for (;;) {
-    Status status =
-        current->finish(end_reason_, std::chrono::milliseconds(settings_.commit_timeout_ms));
+    Status status = current->finish({}, std::chrono::milliseconds(settings_.commit_timeout_ms));
     if (status.is_ok()) break;
     if (observer_->reported()) return GST_FLOW_ERROR;
     if (!status.is(Code::kCancelled)) {
@@ -453,8 +471,8 @@ GstFlowReturn Recorder::drain(const WaitFunction &wait) {
     }
   }
   observer_->progress(GST_PROGRESS_TYPE_COMPLETE, "drain", "all is durable");
-  if (end_reason_)
-    observer_->warn(Status(Code::kInternal, "the checkpoint stays partial: " + *end_reason_,
+  if (auto reason = current->partial_reason())
+    observer_->warn(Status(Code::kInternal, "the checkpoint stays partial: " + *reason,
                            "it is loaded with allow-partial=true"));
   begun_ = ending_ = false;
   WriterStats done = current->stats();

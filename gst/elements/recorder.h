@@ -100,8 +100,7 @@ class Recorder {
   // EOS came and its wait ended with a flush: the writer takes nothing more. What comes next begins
   // the next version, after this one is durable.
   bool ending_ = false;
-  std::optional<std::string> end_reason_;  // why what ends is partial
-  std::string job_id_;                     // once begun
+  std::string job_id_;  // once begun
 
   mutable std::mutex mutex_;
   std::shared_ptr<CheckpointWriter> writer_;  // protected by mutex_

@@ -211,6 +211,32 @@ GST_START_TEST(g19_an_error_upstream_never_completes) {
 }
 GST_END_TEST
 
+GST_START_TEST(g19_an_error_while_the_end_drains_never_completes) {
+  Folder folder;
+  auto gate = std::make_shared<Gate>();
+  GstElement *pipeline = parse_line(
+      source(5) + "identity name=filter ! checkpointsink job-id=j stage=s" + folder.gated_stores());
+  (void)StoreRegistry::instance().make_frame_store("gated://x");
+  gated->before(
+      "put", [gate](const FrameStoreCall &, Cancellation &cancel) { return gate->pass(cancel); });
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  gate->wait_for_arrivals(1);  // no pack was full, so this is the last one
+  GstElement *filter = gst_bin_get_by_name(GST_BIN(pipeline), "filter");
+  GST_ELEMENT_ERROR(filter, STREAM, FAILED, ("the filter broke"), (nullptr));
+  gst_object_unref(filter);
+  gate->open();
+  GstBus *bus = gst_element_get_bus(pipeline);
+  GstMessage *eos = gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND, GST_MESSAGE_EOS);
+  ck_assert(eos != nullptr);
+  gst_message_unref(eos);
+  gst_object_unref(bus);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+  ck_assert(folder.value("SELECT state || frames FROM checkpoint") == "partial5");
+  ck_assert(folder.value("SELECT reason LIKE '%the filter broke%' FROM checkpoint") == "1");
+}
+GST_END_TEST
+
 GST_START_TEST(g05_eos_waits_for_the_last_commit) {
   Folder folder;
   Gate gate;
@@ -488,6 +514,7 @@ static Suite *checkpointsink_suite() {
   tcase_add_test(tc, g03_a_store_that_cannot_be_written_is_one_error);
   tcase_add_test(tc, g03_a_full_store_ends_with_an_error_and_a_loadable_part);
   tcase_add_test(tc, g19_an_error_upstream_never_completes);
+  tcase_add_test(tc, g19_an_error_while_the_end_drains_never_completes);
   tcase_add_test(tc, g05_eos_waits_for_the_last_commit);
   tcase_add_test(tc, g28_pausing_a_full_queue_or_a_draining_end_loses_nothing);
   tcase_add_test(tc, g28_stopping_while_the_store_is_blocked_returns);

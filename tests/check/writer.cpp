@@ -23,149 +23,10 @@
 #include "support/faulty_frame_store.h"
 #include "support/faulty_metadata_store.h"
 #include "support/gate.h"
+#include "support/writer_place.h"
 
 using namespace checkpoint;
 using std::chrono::milliseconds;
-
-namespace {
-
-constexpr milliseconds kPatience{30000};
-
-class News : public WriterObserver {
- public:
-  void on_commit(const CommitInfo &info) override {
-    std::lock_guard lock(mutex_);
-    commits.push_back(info);
-    changed_.notify_all();
-  }
-  void on_warning(const Status &status) override {
-    std::lock_guard lock(mutex_);
-    warnings.push_back(status);
-  }
-  void on_progress(const std::string &, const std::string &, int) override {}
-  void on_error(const Status &status) override {
-    std::lock_guard lock(mutex_);
-    errors.push_back(status);
-    changed_.notify_all();
-  }
-  void wait_for_commits(size_t n) {
-    std::unique_lock lock(mutex_);
-    ck_assert(changed_.wait_for(lock, kPatience, [&] { return commits.size() >= n; }));
-  }
-  void wait_for_error() {
-    std::unique_lock lock(mutex_);
-    ck_assert(changed_.wait_for(lock, kPatience, [&] { return !errors.empty(); }));
-  }
-  std::vector<CommitInfo> commits;
-  std::vector<Status> warnings, errors;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-};
-
-// A pair of stores of its own for each test.
-struct Place {
-  Place() {
-    register_backends();
-    std::string name = "memory://writer-" + Uuid::random().to_string();
-    Cancellation cancel;
-    frames = std::make_shared<FaultyFrameStore>(*StoreRegistry::instance().make_frame_store(name));
-    metadata =
-        std::make_shared<FaultyMetadataStore>(*StoreRegistry::instance().make_metadata_store(name));
-    auto bound = Stores::bind(frames, metadata, Stores::Access::kWrite, cancel);
-    ck_assert_msg(bound.is_ok(), "%s", bound.status().to_string().c_str());
-    stores = *bound;
-  }
-  CheckpointWriter::StoreOpener opener() {
-    return [s = stores](Cancellation &) { return Result<std::shared_ptr<Stores>>(s); };
-  }
-  std::vector<CheckpointRow> list(bool partial) {
-    Cancellation cancel;
-    CheckpointQuery query;
-    query.include_partial = partial;
-    auto rows = stores->metadata->list_checkpoints(query, cancel);
-    ck_assert(rows.is_ok());
-    return *rows;
-  }
-  std::vector<FrameRow> rows(const CheckpointRow &checkpoint) {
-    Cancellation cancel;
-    FramePage page;
-    page.checkpoint = checkpoint.key;
-    page.limit = 100000;
-    auto found = stores->metadata->read_frames(page, cancel);
-    ck_assert(found.is_ok());
-    return *found;
-  }
-  // The decoded payload, straight from the store.
-  std::string payload(const PayloadRef &ref) {
-    Cancellation cancel;
-    auto packs = stores->metadata->get_packs({&ref.pack, 1}, cancel);
-    ck_assert(packs.is_ok());
-    const PackRow &pack = packs->front();
-    ck_assert(pack.state == PackState::kReady);
-    std::string object = pack.plain ? plain_object_name(pack.object, ref) : pack.object;
-    Bytes stored(ref.length), raw(ref.raw_length);
-    Status got = stores->frames->get(object, pack.plain ? 0 : ref.offset, stored, cancel);
-    ck_assert_msg(got.is_ok(), "%s", got.to_string().c_str());
-    ck_assert(checksum_of(stored) == ref.checksum);
-    if (ref.codec == Codec::kNone) return std::string(as_text(stored));
-    PayloadCodec codec;
-    ck_assert(codec.decode(ref.codec, stored, raw).is_ok());
-    return std::string(as_text(raw));
-  }
-  void check_frames(const CheckpointRow &checkpoint, size_t count) {
-    auto found = rows(checkpoint);
-    ck_assert_int_eq(found.size(), count);
-    for (size_t i = 0; i < count; i++) {
-      ck_assert(found[i].index == i && found[i].sequence == i);
-      ck_assert(found[i].pts == i * 1000);
-      ck_assert(payload(found[i].payload) == frame_bytes(i));
-    }
-  }
-
-  std::shared_ptr<FaultyFrameStore> frames;
-  std::shared_ptr<FaultyMetadataStore> metadata;
-  std::shared_ptr<Stores> stores;
-};
-
-WriterOptions small_packs() {
-  WriterOptions options;
-  options.pack_size = 10000;  // three frames and their header
-  options.commit_interval = std::chrono::hours(1);
-  return options;
-}
-
-CheckpointFields fields(const std::string &stage) {
-  CheckpointFields f;
-  f.job_id = "street";
-  f.stage = stage;
-  return f;
-}
-
-Status push(CheckpointWriter &writer, uint64_t n, bool mapped = true,
-            std::atomic<int> *alive = nullptr) {
-  std::unique_ptr<FrameInput> frame = std::make_unique<FakeFrame>(frame_bytes(n), mapped, alive);
-  FrameTiming timing;
-  timing.pts = timing.stream_time = n * 1000;
-  timing.duration = 1000;
-  return writer.push(frame, timing, {});
-}
-
-// A whole checkpoint of `count` frames.
-void save(Place &place, const std::string &stage, size_t count, WriterOptions options, News &news,
-          WriterStats *stats = nullptr, bool mapped = true) {
-  auto observer = std::shared_ptr<News>(std::shared_ptr<void>(), &news);
-  CheckpointWriter writer(place.opener(), options, observer);
-  ck_assert(writer.set_caps("video/x-raw").is_ok());
-  ck_assert(writer.begin(fields(stage), false).is_ok());
-  for (size_t i = 0; i < count; i++) ck_assert(push(writer, i, mapped).is_ok());
-  Status end = writer.finish({}, kPatience);
-  ck_assert_msg(end.is_ok(), "%s", end.to_string().c_str());
-  if (stats) *stats = writer.stats();
-}
-
-}  // namespace
 
 GST_START_TEST(frames_come_to_lie_in_packs) {
   for (Codec codec : {Codec::kNone, Codec::kLz4, Codec::kZstd}) {
@@ -337,45 +198,6 @@ GST_START_TEST(g03_a_put_that_fails_makes_nothing_visible) {
 }
 GST_END_TEST
 
-GST_START_TEST(g05_an_end_that_takes_too_long_is_an_error) {
-  Place place;
-  auto news = std::make_shared<News>();
-  Gate gate;
-  place.frames->before(
-      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
-  CheckpointWriter writer(place.opener(), small_packs(), news);
-  ck_assert(writer.begin(fields("decode"), false).is_ok());
-  ck_assert(push(writer, 0).is_ok());
-  ck_assert(writer.finish({}, milliseconds(20)).is(Code::kTimeout));
-  ck_assert_int_eq(news->errors.size(), 1);
-  ck_assert(place.list(false).empty());
-}
-GST_END_TEST
-
-GST_START_TEST(g05_nothing_becomes_complete_after_an_error) {
-  Place place;
-  auto news = std::make_shared<News>();
-  Gate gate;
-  std::atomic<int> commits{0};
-  // The database does not answer in time, and is there again a moment later.
-  place.metadata->before("commit", [&](Cancellation &cancel) {
-    return ++commits == 1 ? gate.pass(cancel) : Status::ok();
-  });
-  {
-    CheckpointWriter writer(place.opener(), small_packs(), news);
-    ck_assert(writer.begin(fields("decode"), false).is_ok());
-    ck_assert(push(writer, 0).is_ok());
-    ck_assert(writer.finish({}, milliseconds(500)).is(Code::kTimeout));
-  }
-  ck_assert_int_eq(news->errors.size(), 1);
-  for (const CommitInfo &info : news->commits) ck_assert(!info.complete);
-  ck_assert(place.list(false).empty());
-  auto all = place.list(true);
-  ck_assert(all[0].reason.find("500 ms") != std::string::npos);
-  place.check_frames(all[0], all[0].frames);
-}
-GST_END_TEST
-
 GST_START_TEST(a_lease_that_can_not_be_renewed_at_once_is_not_lost) {
   Place place;
   auto news = std::make_shared<News>();
@@ -392,18 +214,6 @@ GST_START_TEST(a_lease_that_can_not_be_renewed_at_once_is_not_lost) {
   renewed.wait_for_arrivals(1);
   ck_assert(news->errors.empty());
   ck_assert(writer.finish({}, kPatience).is_ok());
-}
-GST_END_TEST
-
-GST_START_TEST(a_frame_after_the_end_is_refused) {
-  Place place;
-  auto news = std::make_shared<News>();
-  CheckpointWriter writer(place.opener(), small_packs(), news);
-  ck_assert(writer.begin(fields("decode"), false).is_ok());
-  ck_assert(push(writer, 0).is_ok());
-  ck_assert(writer.finish({}, kPatience).is_ok());
-  ck_assert(push(writer, 1).is(Code::kInternal));
-  place.check_frames(place.list(false)[0], 1);
 }
 GST_END_TEST
 
@@ -536,58 +346,6 @@ GST_START_TEST(g28_an_interrupted_wait_loses_nothing) {
 }
 GST_END_TEST
 
-GST_START_TEST(g28_stopping_returns_while_the_store_is_blocked) {
-  Place place;
-  auto news = std::make_shared<News>();
-  Gate gate;
-  place.frames->before(
-      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
-  {
-    CheckpointWriter writer(place.opener(), small_packs(), news);
-    ck_assert(writer.begin(fields("decode"), false).is_ok());
-    for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
-    gate.wait_for_arrivals(1);
-    ck_assert_int_eq(writer.stop(milliseconds(10)), 10);
-  }
-  ck_assert(news->errors.empty());
-  auto all = place.list(true);
-  ck_assert_int_eq(all.size(), 1);
-  ck_assert(all[0].state == CheckpointState::kPartial && all[0].frames == 0);
-  // The lease was given back: the next writer does not wait.
-  gate.open();
-  News next;
-  save(place, "decode", 3, small_packs(), next);
-}
-GST_END_TEST
-
-GST_START_TEST(stopping_makes_durable_what_there_is_time_for) {
-  Place place;
-  auto news = std::make_shared<News>();
-  CheckpointWriter writer(place.opener(), WriterOptions{}, news);
-  ck_assert(writer.begin(fields("decode"), false).is_ok());
-  for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
-  ck_assert_int_eq(writer.stop(kPatience), 0);
-  auto all = place.list(true);
-  ck_assert(all[0].state == CheckpointState::kPartial);
-  ck_assert(all[0].reason == "stopped before the end of the stream");
-  place.check_frames(all[0], 10);
-}
-GST_END_TEST
-
-GST_START_TEST(g19_a_reason_to_doubt_leaves_it_partial) {
-  Place place;
-  auto news = std::make_shared<News>();
-  CheckpointWriter writer(place.opener(), small_packs(), news);
-  ck_assert(writer.begin(fields("decode"), false).is_ok());
-  for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
-  ck_assert(writer.finish("an element failed: identity0", kPatience).is_ok());
-  ck_assert(place.list(false).empty());
-  auto all = place.list(true);
-  ck_assert(all[0].reason == "an element failed: identity0");
-  place.check_frames(all[0], 10);
-}
-GST_END_TEST
-
 GST_START_TEST(g21_a_lost_lease_ends_the_writer) {
   Place place;
   auto news = std::make_shared<News>();
@@ -647,20 +405,14 @@ static Suite *writer_suite() {
   tcase_add_test(tc, time_makes_a_pack_full_too);
   tcase_add_test(tc, g03_a_put_that_fails_makes_nothing_visible);
   tcase_add_test(tc, g04_a_lost_answer_to_a_commit_stores_it_once);
-  tcase_add_test(tc, g05_an_end_that_takes_too_long_is_an_error);
-  tcase_add_test(tc, g05_nothing_becomes_complete_after_an_error);
   tcase_add_test(tc, a_lease_that_can_not_be_renewed_at_once_is_not_lost);
-  tcase_add_test(tc, a_frame_after_the_end_is_refused);
   tcase_add_test(tc, a_pack_that_is_stored_stays_stored);
   tcase_add_test(tc, g07_a_slow_store_makes_the_stream_wait);
   tcase_add_test(tc, g07_leaky_counts_every_drop_and_warns_once);
   tcase_add_test(tc, g08_a_buffer_is_let_go_before_the_next_is_waited_for);
-  tcase_add_test(tc, g19_a_reason_to_doubt_leaves_it_partial);
   tcase_add_test(tc, g21_a_lost_lease_ends_the_writer);
   tcase_add_test(tc, g21_a_second_writer_is_refused_by_name);
   tcase_add_test(tc, g28_an_interrupted_wait_loses_nothing);
-  tcase_add_test(tc, g28_stopping_returns_while_the_store_is_blocked);
-  tcase_add_test(tc, stopping_makes_durable_what_there_is_time_for);
   return suite;
 }
 GST_CHECK_MAIN(writer);

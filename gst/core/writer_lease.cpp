@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The lease of the stage that a writer writes.
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "common/log.h"
+#include "core/writer_impl.h"
+
+namespace checkpoint {
+
+namespace {
+
+using Stage = std::tuple<Uuid, bool, std::string, std::string>;  // job, branch, stage
+
+// Who of this process holds which stage. A writer that was told to stop may hold it for a while
+// longer, where a store does not answer; whoever opens the stage next waits for that instead of
+// being refused.
+class Holders {
+ public:
+  static Holders &instance() {
+    static Holders holders;
+    return holders;
+  }
+  // `leaving` lives until remove().
+  void add(const Stage &stage, const std::atomic<bool> *leaving) {
+    std::lock_guard lock(mutex_);
+    holders_.emplace(leaving, stage);
+  }
+  void remove(const std::atomic<bool> *leaving) {
+    std::lock_guard lock(mutex_);
+    holders_.erase(leaving);
+    gone_.notify_all();
+  }
+  // Until those who are leaving the stage have left it. False: there was none.
+  bool wait(const Stage &stage, std::chrono::milliseconds patience, Cancellation &cancel) {
+    bool cancelled = false;  // protected by mutex_
+    Cancellation::Hook hook(cancel, [&] {
+      std::lock_guard lock(mutex_);
+      cancelled = true;
+      gone_.notify_all();
+    });
+    std::unique_lock lock(mutex_);
+    auto nobody = [&] {
+      return std::none_of(holders_.begin(), holders_.end(), [&](const auto &holder) {
+        return holder.second == stage && *holder.first;
+      });
+    };
+    if (nobody()) return false;
+    gone_.wait_for(lock, patience, [&] { return cancelled || nobody(); });
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable gone_;
+  std::map<const std::atomic<bool> *, Stage> holders_;  // protected by mutex_
+};
+
+}  // namespace
+
+// A holder that can be seen to be alive is BUSY at once; one on another machine is given until its
+// lease runs out.
+Status CheckpointWriter::Impl::take_lease() {
+  const Stage stage{job.uuid, fields->branch.is_scenario, fields->branch.label, fields->stage};
+  bool waited_here = false, waited_there = false;
+  for (;;) {
+    std::chrono::milliseconds expires_in{0};
+    auto taken = stores->metadata->acquire_lease(job.key, fields->branch, fields->stage, owner,
+                                                 options.lease, &expires_in, cancel);
+    if (taken.is_ok()) {
+      lease = std::move(taken).value();
+      Holders::instance().add(stage, &aborted);
+      return Status::ok();
+    }
+    CHECKPOINT_RETURN_IF_ERROR(cancel.check());
+    if (!taken.status().is(Code::kBusy)) return taken.status();
+    if (!std::exchange(waited_here, true) && Holders::instance().wait(stage, options.lease, cancel))
+      continue;
+    if (expires_in.count() <= 0 || std::exchange(waited_there, true)) return taken.status();
+    observe([&](WriterObserver &o) {
+      o.on_progress("lease", taken.status().message() + "; waiting for its lease to run out", -1);
+    });
+    if (!cancel.sleep_for(expires_in + std::chrono::milliseconds(10))) return cancel.check();
+  }
+}
+
+void CheckpointWriter::Impl::give_lease_back(bool lost) {
+  if (lease.epoch == 0) return;
+  if (!lost) {
+    // Left behind and come back: nobody waits for us any more, but perhaps for the lease.
+    Cancellation none;
+    Cancellation &cancellation = final_cancel.cancelled() ? none : final_cancel;
+    Status released = stores->metadata->release_lease(lease, cancellation);
+    if (!released.is_ok())
+      log(LogLevel::kInfo, "writer", "the lease will run out by itself: " + released.to_string());
+  }
+  Holders::instance().remove(&aborted);
+}
+
+// The answer to a commit was lost. Ok: it had happened. kConflict: it had not, and may be tried
+// again.
+Status CheckpointWriter::Impl::recover_outcome(const CommitBatch &batch,
+                                               Cancellation &cancellation) {
+  // A new epoch waits the old transaction out, so what is read after it is final.
+  {
+    std::unique_lock lock(lease_in_use);
+    CHECKPOINT_ASSIGN_OR_RETURN(
+        lease, stores->metadata->acquire_lease(job.key, row.fields.branch, row.fields.stage, owner,
+                                               options.lease, nullptr, cancellation));
+  }
+  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow now,
+                              stores->metadata->get_checkpoint(id, cancellation));
+  if (now.commit_no >= batch.commit_no) return Status::ok();
+  return Status(Code::kConflict, "the commit did not happen");
+}
+
+}  // namespace checkpoint

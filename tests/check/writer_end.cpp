@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How the writer's checkpoints end: completely, in doubt, too late, or stopped.
+#include <memory>
+#include <thread>
+
+#include "support/gate.h"
+#include "support/writer_place.h"
+
+using namespace checkpoint;
+using std::chrono::milliseconds;
+
+GST_START_TEST(g05_an_end_that_takes_too_long_is_an_error) {
+  Place place;
+  auto news = std::make_shared<News>();
+  Gate gate;
+  place.frames->before(
+      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  ck_assert(push(writer, 0).is_ok());
+  ck_assert(writer.finish({}, milliseconds(20)).is(Code::kTimeout));
+  ck_assert_int_eq(news->errors.size(), 1);
+  ck_assert(place.list(false).empty());
+}
+GST_END_TEST
+
+GST_START_TEST(g05_nothing_becomes_complete_after_an_error) {
+  Place place;
+  auto news = std::make_shared<News>();
+  Gate gate;
+  std::atomic<int> commits{0};
+  // The database does not answer in time, and is there again a moment later.
+  place.metadata->before("commit", [&](Cancellation &cancel) {
+    return ++commits == 1 ? gate.pass(cancel) : Status::ok();
+  });
+  {
+    CheckpointWriter writer(place.opener(), small_packs(), news);
+    ck_assert(writer.begin(fields("decode"), false).is_ok());
+    ck_assert(push(writer, 0).is_ok());
+    ck_assert(writer.finish({}, milliseconds(500)).is(Code::kTimeout));
+  }
+  ck_assert_int_eq(news->errors.size(), 1);
+  for (const CommitInfo &info : news->commits) ck_assert(!info.complete);
+  ck_assert(place.list(false).empty());
+  auto all = place.list(true);
+  ck_assert(all[0].reason.find("500 ms") != std::string::npos);
+  place.check_frames(all[0], all[0].frames);
+}
+GST_END_TEST
+
+GST_START_TEST(g05_a_commit_that_is_late_and_succeeds_is_no_error) {
+  Place place;
+  auto news = std::make_shared<News>();
+  // It is durable, but the answer comes only when the writer calls the commit back.
+  auto gate = std::make_shared<Gate>();
+  place.metadata->after("commit", [gate](Cancellation &cancel) {
+    (void)gate->pass(cancel);
+    return Status::ok();
+  });
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  ck_assert(push(writer, 0).is_ok());
+  std::thread stream([&] { ck_assert(writer.finish({}, milliseconds(100)).is_ok()); });
+  gate->wait_for_arrivals(1);
+  stream.join();
+  ck_assert(news->errors.empty() && !writer.partial_reason());
+  ck_assert(news->commits.back().complete);
+  place.check_frames(place.list(false)[0], 1);
+}
+GST_END_TEST
+
+GST_START_TEST(g19_a_doubt_while_the_last_commit_is_under_way_leaves_it_partial) {
+  // Before the commit, in it, and after it.
+  for (int when = 0; when < 3; when++) {
+    Place place;
+    auto news = std::make_shared<News>();
+    auto gate = std::make_shared<Gate>();
+    if (when == 0) {
+      place.frames->before("put", [gate](const FrameStoreCall &, Cancellation &cancel) {
+        return gate->pass(cancel);
+      });
+    } else if (when == 1) {
+      place.metadata->before("commit", [gate](Cancellation &cancel) { return gate->pass(cancel); });
+    } else {
+      place.metadata->before("release_lease",
+                             [gate](Cancellation &cancel) { return gate->pass(cancel); });
+    }
+    CheckpointWriter writer(place.opener(), small_packs(), news);
+    ck_assert(writer.begin(fields("decode"), false).is_ok());
+    ck_assert(push(writer, 0).is_ok());
+    std::thread stream([&] { ck_assert(writer.finish({}, kPatience).is_ok()); });
+    gate->wait_for_arrivals(1);
+    writer.doubt("an element failed: identity0");
+    gate->open();
+    stream.join();
+    ck_assert(news->errors.empty());
+    auto all = place.list(true);
+    place.check_frames(all[0], 1);
+    ck_assert((all[0].state == CheckpointState::kComplete) == (when == 2));
+    if (when == 2) continue;
+    ck_assert(all[0].reason == "an element failed: identity0");
+    ck_assert(writer.partial_reason() == "an element failed: identity0");
+    // The packs say the same: only the last commit's word counts, and it is not "complete".
+    ck_assert(!place.last_record_says_complete());
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g28_stopping_has_one_deadline_on_a_dead_disk) {
+  for (const char *call : {"commit", "create_pack"}) {
+    Place place;
+    auto news = std::make_shared<News>();
+    auto gate = std::make_shared<Gate>();
+    // The kernel holds the thread, whatever is cancelled.
+    place.metadata->before(call, [gate](Cancellation &) {
+      Cancellation none;
+      return gate->pass(none);
+    });
+    auto begin = std::chrono::steady_clock::now();
+    {
+      CheckpointWriter writer(place.opener(), small_packs(), news);
+      ck_assert(writer.begin(fields("decode"), false).is_ok());
+      for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
+      gate->wait_for_arrivals(1);
+      begin = std::chrono::steady_clock::now();
+      ck_assert_int_eq(writer.stop(milliseconds(400)), 10);
+    }
+    // Without one deadline: 400 for the frames, 250 for noting why, 2000 for the threads.
+    ck_assert(std::chrono::steady_clock::now() - begin < milliseconds(2000));
+    // What was left behind ends by itself, and the next writer of this process waits for that.
+    gate->open();
+    News next;
+    save(place, "decode", 3, small_packs(), next);
+    place.check_frames(place.list(false)[0], 3);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g19_a_reason_to_doubt_leaves_it_partial) {
+  Place place;
+  auto news = std::make_shared<News>();
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
+  ck_assert(writer.finish("an element failed: identity0", kPatience).is_ok());
+  ck_assert(place.list(false).empty());
+  auto all = place.list(true);
+  ck_assert(all[0].reason == "an element failed: identity0");
+  place.check_frames(all[0], 10);
+}
+GST_END_TEST
+
+GST_START_TEST(g28_stopping_returns_while_the_store_is_blocked) {
+  Place place;
+  auto news = std::make_shared<News>();
+  Gate gate;
+  place.frames->before(
+      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  {
+    CheckpointWriter writer(place.opener(), small_packs(), news);
+    ck_assert(writer.begin(fields("decode"), false).is_ok());
+    for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
+    gate.wait_for_arrivals(1);
+    ck_assert_int_eq(writer.stop(milliseconds(10)), 10);
+  }
+  ck_assert(news->errors.empty());
+  auto all = place.list(true);
+  ck_assert_int_eq(all.size(), 1);
+  ck_assert(all[0].state == CheckpointState::kPartial && all[0].frames == 0);
+  // The lease was given back: the next writer does not wait.
+  gate.open();
+  News next;
+  save(place, "decode", 3, small_packs(), next);
+}
+GST_END_TEST
+
+GST_START_TEST(stopping_makes_durable_what_there_is_time_for) {
+  Place place;
+  auto news = std::make_shared<News>();
+  CheckpointWriter writer(place.opener(), WriterOptions{}, news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
+  ck_assert_int_eq(writer.stop(kPatience), 0);
+  auto all = place.list(true);
+  ck_assert(all[0].state == CheckpointState::kPartial);
+  ck_assert(all[0].reason == "stopped before the end of the stream");
+  place.check_frames(all[0], 10);
+}
+GST_END_TEST
+
+GST_START_TEST(a_frame_after_the_end_is_refused) {
+  Place place;
+  auto news = std::make_shared<News>();
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  ck_assert(push(writer, 0).is_ok());
+  ck_assert(writer.finish({}, kPatience).is_ok());
+  ck_assert(push(writer, 1).is(Code::kInternal));
+  place.check_frames(place.list(false)[0], 1);
+}
+GST_END_TEST
+
+static Suite *writer_end_suite() {
+  Suite *suite = suite_create("writer_end");
+  TCase *tc = tcase_create("writer_end");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, g05_an_end_that_takes_too_long_is_an_error);
+  tcase_add_test(tc, g05_nothing_becomes_complete_after_an_error);
+  tcase_add_test(tc, g05_a_commit_that_is_late_and_succeeds_is_no_error);
+  tcase_add_test(tc, g19_a_doubt_while_the_last_commit_is_under_way_leaves_it_partial);
+  tcase_add_test(tc, g28_stopping_has_one_deadline_on_a_dead_disk);
+  tcase_add_test(tc, g19_a_reason_to_doubt_leaves_it_partial);
+  tcase_add_test(tc, g28_stopping_returns_while_the_store_is_blocked);
+  tcase_add_test(tc, stopping_makes_durable_what_there_is_time_for);
+  tcase_add_test(tc, a_frame_after_the_end_is_refused);
+  return suite;
+}
+GST_CHECK_MAIN(writer_end);

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the tests of the writer share: a pair of stores in memory that fails on demand, an observer
+// that remembers, and frames.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "backends/backends.h"
+#include "core/codec.h"
+#include "core/names.h"
+#include "core/pack.h"
+#include "core/record_codec.h"
+#include "core/writer.h"
+#include "store/registry.h"
+#include "support/check.h"
+#include "support/fake_frame.h"
+#include "support/faulty_frame_store.h"
+#include "support/faulty_metadata_store.h"
+
+namespace checkpoint {
+
+inline constexpr std::chrono::milliseconds kPatience{30000};
+
+class News : public WriterObserver {
+ public:
+  void on_commit(const CommitInfo &info) override {
+    std::lock_guard lock(mutex_);
+    commits.push_back(info);
+    changed_.notify_all();
+  }
+  void on_warning(const Status &status) override {
+    std::lock_guard lock(mutex_);
+    warnings.push_back(status);
+  }
+  void on_progress(const std::string &, const std::string &, int) override {}
+  void on_error(const Status &status) override {
+    std::lock_guard lock(mutex_);
+    errors.push_back(status);
+    changed_.notify_all();
+  }
+  void wait_for_commits(size_t n) {
+    std::unique_lock lock(mutex_);
+    ck_assert(changed_.wait_for(lock, kPatience, [&] { return commits.size() >= n; }));
+  }
+  void wait_for_error() {
+    std::unique_lock lock(mutex_);
+    ck_assert(changed_.wait_for(lock, kPatience, [&] { return !errors.empty(); }));
+  }
+  std::vector<CommitInfo> commits;
+  std::vector<Status> warnings, errors;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+// A pair of stores of its own for each test.
+struct Place {
+  Place() {
+    register_backends();
+    std::string name = "memory://writer-" + Uuid::random().to_string();
+    Cancellation cancel;
+    frames = std::make_shared<FaultyFrameStore>(*StoreRegistry::instance().make_frame_store(name));
+    metadata =
+        std::make_shared<FaultyMetadataStore>(*StoreRegistry::instance().make_metadata_store(name));
+    auto bound = Stores::bind(frames, metadata, Stores::Access::kWrite, cancel);
+    ck_assert_msg(bound.is_ok(), "%s", bound.status().to_string().c_str());
+    stores = *bound;
+  }
+  CheckpointWriter::StoreOpener opener() {
+    return [s = stores](Cancellation &) { return Result<std::shared_ptr<Stores>>(s); };
+  }
+  std::vector<CheckpointRow> list(bool partial) {
+    Cancellation cancel;
+    CheckpointQuery query;
+    query.include_partial = partial;
+    auto rows = stores->metadata->list_checkpoints(query, cancel);
+    ck_assert(rows.is_ok());
+    return *rows;
+  }
+  std::vector<FrameRow> rows(const CheckpointRow &checkpoint) {
+    Cancellation cancel;
+    FramePage page;
+    page.checkpoint = checkpoint.key;
+    page.limit = 100000;
+    auto found = stores->metadata->read_frames(page, cancel);
+    ck_assert(found.is_ok());
+    return *found;
+  }
+  // The decoded payload, straight from the store.
+  std::string payload(const PayloadRef &ref) {
+    Cancellation cancel;
+    auto packs = stores->metadata->get_packs({&ref.pack, 1}, cancel);
+    ck_assert(packs.is_ok());
+    const PackRow &pack = packs->front();
+    ck_assert(pack.state == PackState::kReady);
+    std::string object = pack.plain ? plain_object_name(pack.object, ref) : pack.object;
+    Bytes stored(ref.length), raw(ref.raw_length);
+    Status got = stores->frames->get(object, pack.plain ? 0 : ref.offset, stored, cancel);
+    ck_assert_msg(got.is_ok(), "%s", got.to_string().c_str());
+    ck_assert(checksum_of(stored) == ref.checksum);
+    if (ref.codec == Codec::kNone) return std::string(as_text(stored));
+    PayloadCodec codec;
+    ck_assert(codec.decode(ref.codec, stored, raw).is_ok());
+    return std::string(as_text(raw));
+  }
+  // What a repair from the packs alone would find.
+  bool last_record_says_complete() {
+    Cancellation cancel;
+    uint64_t last = 0;
+    bool complete = false;
+    for (const std::string &name : frames->put_names()) {
+      auto info = stores->frames->stat(name, cancel);
+      ck_assert(info.is_ok());
+      Bytes object(info->size);
+      ck_assert(stores->frames->get(name, 0, object, cancel).is_ok());
+      auto footer = parse_pack_footer(ByteView(object).last(kPackFooterSize), object.size());
+      ck_assert(footer.is_ok());
+      ck_assert(
+          parse_records(ByteView(object).subspan(footer->records_offset, footer->records_length),
+                        [&](Record &&record, RecordSpan) {
+                          auto *commit = std::get_if<CommitRecord>(&record);
+                          if (commit && commit->commit_no > last) {
+                            last = commit->commit_no;
+                            complete = commit->complete;
+                          }
+                          return Status::ok();
+                        })
+              .is_ok());
+    }
+    return complete;
+  }
+  void check_frames(const CheckpointRow &checkpoint, size_t count) {
+    auto found = rows(checkpoint);
+    ck_assert_int_eq(found.size(), count);
+    for (size_t i = 0; i < count; i++) {
+      ck_assert(found[i].index == i && found[i].sequence == i);
+      ck_assert(found[i].pts == i * 1000);
+      ck_assert(payload(found[i].payload) == frame_bytes(i));
+    }
+  }
+
+  std::shared_ptr<FaultyFrameStore> frames;
+  std::shared_ptr<FaultyMetadataStore> metadata;
+  std::shared_ptr<Stores> stores;
+};
+
+inline WriterOptions small_packs() {
+  WriterOptions options;
+  options.pack_size = 10000;  // three frames and their header
+  options.commit_interval = std::chrono::hours(1);
+  return options;
+}
+
+inline CheckpointFields fields(const std::string &stage) {
+  CheckpointFields f;
+  f.job_id = "street";
+  f.stage = stage;
+  return f;
+}
+
+inline Status push(CheckpointWriter &writer, uint64_t n, bool mapped = true,
+                   std::atomic<int> *alive = nullptr) {
+  std::unique_ptr<FrameInput> frame = std::make_unique<FakeFrame>(frame_bytes(n), mapped, alive);
+  FrameTiming timing;
+  timing.pts = timing.stream_time = n * 1000;
+  timing.duration = 1000;
+  return writer.push(frame, timing, {});
+}
+
+// A whole checkpoint of `count` frames.
+inline void save(Place &place, const std::string &stage, size_t count, WriterOptions options,
+                 News &news, WriterStats *stats = nullptr, bool mapped = true) {
+  auto observer = std::shared_ptr<News>(std::shared_ptr<void>(), &news);
+  CheckpointWriter writer(place.opener(), options, observer);
+  ck_assert(writer.set_caps("video/x-raw").is_ok());
+  ck_assert(writer.begin(fields(stage), false).is_ok());
+  for (size_t i = 0; i < count; i++) ck_assert(push(writer, i, mapped).is_ok());
+  Status end = writer.finish({}, kPatience);
+  ck_assert_msg(end.is_ok(), "%s", end.to_string().c_str());
+  if (stats) *stats = writer.stats();
+}
+
+}  // namespace checkpoint
