@@ -88,6 +88,7 @@ void CheckpointWriter::Impl::abort_waits() {
     work_due.notify_all();
     put_due.notify_all();
     put_room.notify_all();
+    beat_due.notify_all();
     poke_control();
   }
   if (shared) shared->wake();

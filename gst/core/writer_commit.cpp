@@ -10,10 +10,6 @@
 
 namespace checkpoint {
 
-namespace {
-constexpr int kCommitAttempts = 10;
-}
-
 void CheckpointWriter::Impl::control() {
   Status status = set_up();
   if (status.is_ok()) {
@@ -21,6 +17,7 @@ void CheckpointWriter::Impl::control() {
     for (unsigned i = 0; i < std::max(1u, options.workers) && status.is_ok(); i++)
       status = start_thread(&Impl::work);
     for (unsigned i = 0; i < max_puts && status.is_ok(); i++) status = start_thread(&Impl::put);
+    if (status.is_ok()) status = start_thread(&Impl::beat);
     lock.unlock();
     if (status.is_ok()) status = run();
   }
@@ -41,8 +38,10 @@ Status CheckpointWriter::Impl::set_up() {
     hint = parent_is_hint;
   }
   CHECKPOINT_RETURN_IF_ERROR(find_parent(wanted, hint));
-  CHECKPOINT_ASSIGN_OR_RETURN(job, stores->metadata->ensure_job(wanted.job_id, Uuid::random(),
-                                                                random_identity_key(), cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(job, patiently(cancel, [&] {
+                                return stores->metadata->ensure_job(wanted.job_id, Uuid::random(),
+                                                                    random_identity_key(), cancel);
+                              }));
   wanted.frames_prefix = frames_prefix(job);
   FrameStore::Traits traits = stores->frames->traits();
   max_puts = std::max(1u, traits.puts_in_flight);
@@ -60,7 +59,10 @@ Status CheckpointWriter::Impl::set_up() {
     fields = wanted;
   }
   CHECKPOINT_RETURN_IF_ERROR(take_lease());
-  CHECKPOINT_ASSIGN_OR_RETURN(row, stores->metadata->create_checkpoint(lease, id, wanted, cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(row, patiently(cancel, [&] {
+                                return stores->metadata->create_checkpoint(lease, id, wanted,
+                                                                           cancel);
+                              }));
   log(LogLevel::kInfo, "writer",
       "job " + wanted.job_id + ", stage " + wanted.stage + ": checkpoint " + id.to_string() +
           ", version " + std::to_string(row.version));
@@ -69,7 +71,8 @@ Status CheckpointWriter::Impl::set_up() {
 
 Status CheckpointWriter::Impl::find_parent(CheckpointFields &wanted, bool hint) {
   if (wanted.parent) {
-    auto parent = stores->metadata->get_checkpoint(*wanted.parent, cancel);
+    auto parent =
+        patiently(cancel, [&] { return stores->metadata->get_checkpoint(*wanted.parent, cancel); });
     if (parent.is_ok()) {
       if (wanted.stage_index < 0) wanted.stage_index = parent->fields.stage_index + 1;
     } else if (parent.status().is(Code::kNotFound) && hint) {
@@ -151,30 +154,14 @@ void CheckpointWriter::Impl::seal(bool last) {
 }
 
 Status CheckpointWriter::Impl::run() {
-  auto beat_interval = options.lease / 3;
-  SteadyTime next_beat = std::chrono::steady_clock::now() + beat_interval;
-  // Until then a renewal that fails may be tried again.
-  SteadyTime lease_ends = std::chrono::steady_clock::now() + options.lease;
   std::unique_lock lock(mutex);
   for (;;) {
     // A failure counts from when it is known, not from when its message is out.
     if (failed) return failure;
     if (aborted) return Status(Code::kCancelled, "the writer was stopped");
     const uint64_t seen = control_pokes;
-    SteadyTime now = std::chrono::steady_clock::now();
-    if (now >= next_beat) {
-      lock.unlock();
-      Status renewed = stores->metadata->renew_lease(lease, options.lease, cancel);
-      now = std::chrono::steady_clock::now();
-      if (renewed.is_ok())
-        lease_ends = now + options.lease;
-      else if (!renewed.retryable() || now >= lease_ends)
-        return renewed;
-      next_beat = now + beat_interval;
-      lock.lock();
-      continue;
-    }
-    SteadyTime wake_at = next_beat;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    std::optional<SteadyTime> wake_at;
     // A pack that another writer's commit waits for is sealed even where there is no room: that
     // writer may be what keeps the room from us.
     if (!close_sealed && (commit_room() || seal_asked)) {
@@ -189,7 +176,7 @@ Status CheckpointWriter::Impl::run() {
         // What has no place in order yet is looked at again one interval later.
         if (oldest_unsealed) oldest_unsealed = now;
       }
-      if (oldest_unsealed) wake_at = std::min(wake_at, *oldest_unsealed + options.commit_interval);
+      if (oldest_unsealed) wake_at = *oldest_unsealed + options.commit_interval;
     }
     CHECKPOINT_ASSIGN_OR_RETURN(bool durable, head_durable(lock));
     if (durable) {
@@ -201,7 +188,11 @@ Status CheckpointWriter::Impl::run() {
       close_sealed = false;
       continue;
     }
-    control_due.wait_until(lock, wake_at, [&] { return aborted || control_pokes != seen; });
+    auto poked = [&] { return aborted || control_pokes != seen; };
+    if (wake_at)
+      control_due.wait_until(lock, *wake_at, poked);
+    else
+      control_due.wait(lock, poked);
   }
   if (closed) return Status::ok();
   const std::string reason = partial_reason.value_or("stopped");
@@ -209,6 +200,7 @@ Status CheckpointWriter::Impl::run() {
   CHECKPOINT_RETURN_IF_ERROR(end_partial(reason, cancel));
   lock.lock();
   closed = true;
+  beat_due.notify_all();
   return Status::ok();
 }
 
@@ -304,6 +296,7 @@ Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex> &lock,
   lock.lock();
   if (complete) {
     closed = true;
+    beat_due.notify_all();
     partial_reason.reset();
   }
   completing.reset();
@@ -377,22 +370,19 @@ Status CheckpointWriter::Impl::commit_last(PendingCommit &head, CommitBatch &bat
 // that was answered.
 Status CheckpointWriter::Impl::commit_batch(CommitBatch &batch, Cancellation &call_back,
                                             Cancellation &cancellation) {
-  for (int attempt = 1;; attempt++) {
+  Patience patience(*this, call_back);
+  for (;;) {
     Status status = stores->metadata->commit(lease, batch, call_back);
-    if (status.is(Code::kUnknownOutcome)) {
+    // A failure in the middle of it may have come after the deed.
+    const bool nothing_done = status.is(Code::kBusy) || status.is(Code::kConflict);
+    if (status.is(Code::kUnknownOutcome) || (status.retryable() && !nothing_done)) {
       Status outcome = recover_outcome(batch, cancellation);
       if (outcome.is_ok() || outcome.is(Code::kLeaseLost)) return outcome;
       if (!outcome.is(Code::kConflict))
         return Status(Code::kUnknownOutcome, status.message() + "; " + outcome.message());
-      status = outcome;
+      if (status.is(Code::kUnknownOutcome)) status = outcome;
     }
-    if (!status.is(Code::kConflict) || attempt == kCommitAttempts) return status;
-    {
-      std::lock_guard lock(mutex);
-      stats.retries++;
-    }
-    if (!call_back.sleep_for(std::chrono::milliseconds(10 << std::min(attempt, 6))))
-      return call_back.check();
+    if (!patience.again(status)) return status;
   }
 }
 
@@ -454,6 +444,7 @@ void CheckpointWriter::Impl::finish_up(Status status) {
   room.notify_all();
   work_due.notify_all();
   put_due.notify_all();
+  beat_due.notify_all();
 }
 
 }  // namespace checkpoint

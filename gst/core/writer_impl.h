@@ -2,11 +2,12 @@
 // Inside of CheckpointWriter; only writer*.cpp include it.
 //
 // Threads: the streaming thread (push, finish), `workers` encoders (writer_work.cpp), a few putters
-// (writer_put.cpp), and one control thread that opens, leases, seals by time and commits in order
-// (writer_commit.cpp). Each holds the Impl, so none outlives it.
+// (writer_put.cpp), one that renews the lease (writer_lease.cpp), and one control thread that
+// opens, leases, seals by time and commits in order (writer_commit.cpp). Each holds the Impl, so
+// none outlives it.
 //
-// Lock order: observer_mutex, then mutex, then InflightPayloads' own. No store, observer or
-// FrameInput call is made with `mutex` held.
+// Lock order: observer_mutex; lease_in_use, then mutex, then InflightPayloads' own. The observer is
+// not called with lease_in_use held, and no store, observer or FrameInput with `mutex` held.
 #pragma once
 
 #include <atomic>
@@ -30,6 +31,9 @@
 namespace checkpoint {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
+
+// How often a call to a store is made before its failure counts.
+inline constexpr int kAttempts = 10;
 
 // A frame from push() to its commit.
 struct Slot {
@@ -109,8 +113,9 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   std::condition_variable put_due;   // putters: something sealed
   std::condition_variable put_room;  // workers: a place for a sealed pack
   std::condition_variable control_due;
+  std::condition_variable beat_due;
 
-  std::shared_mutex lease_in_use;  // taken before `mutex`
+  std::shared_mutex lease_in_use;  // see with_lease()
   Lease lease;  // written by the control thread alone, which so needs lease_in_use only for that
 
   // --- protected by `mutex`
@@ -123,8 +128,9 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   bool seal_asked = false;   // seal what there is: somebody waits for the open pack
   uint64_t flush_until = 0;  // commit the frames before this index, soon
   bool failed = false;
-  bool closed = false;  // the end is durable
-  bool ended = false;   // the control thread is done with the checkpoint
+  SteadyTime lease_ends;  // unless it is renewed; by our clock
+  bool closed = false;    // the end is durable
+  bool ended = false;     // the control thread is done with the checkpoint
   // While the commit that completes the checkpoint is under way: calls it back.
   std::shared_ptr<Cancellation> completing;
   std::optional<Status> overdue;  // finish() called it back: what to fail with, if it comes back
@@ -224,6 +230,36 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   Status end_partial(const std::string &reason, Cancellation &cancellation);
 
   // --- writer_lease.cpp
+  // Makes a call to a store again while the answer says that this may help; the first time is a
+  // warning. As long as a lease at most.
+  class Patience {
+   public:
+    Patience(Impl &impl, Cancellation &cancellation);
+    // Was it a failure, and is it worth another call? Waits before that.
+    bool again(const Status &status);
+
+   private:
+    Impl &impl_;
+    Cancellation &cancellation_;
+    const SteadyTime until_;
+    int attempt_ = 0;
+  };
+  static const Status &status_of(const Status &status) { return status; }
+  template <typename T>
+  static Status status_of(const Result<T> &result) {
+    return result.status();
+  }
+  template <typename Call>
+  auto patiently(Cancellation &cancellation, Call call) {
+    Patience patience(*this, cancellation);
+    for (;;) {
+      auto answer = call();
+      if (!patience.again(status_of(answer))) return answer;
+    }
+  }
+  bool retry_warned = false;  // protected by `mutex`
+  void retried(const Status &status);
+  void beat();
   Status take_lease();
   void give_lease_back(bool lost);
   Status recover_outcome(const CommitBatch &batch, Cancellation &cancellation);

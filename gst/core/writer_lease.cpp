@@ -67,15 +67,23 @@ Status CheckpointWriter::Impl::take_lease() {
   bool waited_here = false, waited_there = false;
   for (;;) {
     std::chrono::milliseconds expires_in{0};
-    auto taken = stores->metadata->acquire_lease(job.key, fields->branch, fields->stage, owner,
-                                                 options.lease, &expires_in, cancel);
+    SteadyTime asked;
+    auto taken = patiently(cancel, [&] {
+      asked = std::chrono::steady_clock::now();
+      return stores->metadata->acquire_lease(job.key, fields->branch, fields->stage, owner,
+                                             options.lease, &expires_in, cancel);
+    });
     if (taken.is_ok()) {
       lease = std::move(taken).value();
+      {
+        std::lock_guard lock(mutex);
+        lease_ends = asked + options.lease;
+      }
       Holders::instance().add(stage, &aborted);
       return Status::ok();
     }
     CHECKPOINT_RETURN_IF_ERROR(cancel.check());
-    if (!taken.status().is(Code::kBusy)) return taken.status();
+    if (!taken.status().is(Code::kBusy) || taken.status().retryable()) return taken.status();
     if (!std::exchange(waited_here, true) && Holders::instance().wait(stage, options.lease, cancel))
       continue;
     if (expires_in.count() <= 0 || std::exchange(waited_there, true)) return taken.status();
@@ -99,19 +107,85 @@ void CheckpointWriter::Impl::give_lease_back(bool lost) {
   Holders::instance().remove(&aborted);
 }
 
+// The heartbeat, on a thread of its own, so that neither a long commit nor a slow put lets the
+// lease run out.
+void CheckpointWriter::Impl::beat() {
+  const auto interval = options.lease / 3;
+  auto wait = interval;
+  std::unique_lock lock(mutex);
+  for (;;) {
+    beat_due.wait_for(lock, wait, [&] { return aborted || closed || ended; });
+    if (aborted || closed || ended) return;
+    lock.unlock();
+    const SteadyTime asked = std::chrono::steady_clock::now();
+    Status renewed = with_lease(
+        [&](const Lease &l) { return stores->metadata->renew_lease(l, options.lease, cancel); });
+    lock.lock();
+    if (renewed.is_ok()) {
+      lease_ends = asked + options.lease;
+      wait = interval;
+    } else if (renewed.retryable() && std::chrono::steady_clock::now() < lease_ends) {
+      // Until it ends nobody else can have it.
+      lock.unlock();
+      retried(renewed);
+      lock.lock();
+      wait = options.lease / 30;
+    } else {
+      lock.unlock();
+      fail(renewed);
+      return;
+    }
+  }
+}
+
+// Somebody tries again.
+void CheckpointWriter::Impl::retried(const Status &status) {
+  bool first = false;
+  {
+    std::lock_guard lock(mutex);
+    stats.retries++;
+    first = !std::exchange(retry_warned, true);
+  }
+  log(LogLevel::kInfo, "writer", "tried again: " + status.to_string());
+  if (first && !aborted)
+    observe([&](WriterObserver &o) {
+      o.on_warning(Status(status.code(),
+                          "a store failed for a moment and is tried again: " + status.message(),
+                          status.hint()));
+    });
+}
+
+CheckpointWriter::Impl::Patience::Patience(Impl &impl, Cancellation &cancellation)
+    : impl_(impl),
+      cancellation_(cancellation),
+      until_(std::chrono::steady_clock::now() + impl.options.lease) {}
+
+bool CheckpointWriter::Impl::Patience::again(const Status &status) {
+  if (status.is_ok() || !status.retryable() || ++attempt_ >= kAttempts ||
+      cancellation_.cancelled() || std::chrono::steady_clock::now() >= until_)
+    return false;
+  impl_.retried(status);
+  return cancellation_.sleep_for(std::chrono::milliseconds(10 << std::min(attempt_, 7)));
+}
+
 // The answer to a commit was lost. Ok: it had happened. kConflict: it had not, and may be tried
 // again.
 Status CheckpointWriter::Impl::recover_outcome(const CommitBatch &batch,
                                                Cancellation &cancellation) {
   // A new epoch waits the old transaction out, so what is read after it is final.
-  {
+  auto taken = patiently(cancellation, [&]() -> Status {
     std::unique_lock lock(lease_in_use);
     CHECKPOINT_ASSIGN_OR_RETURN(
         lease, stores->metadata->acquire_lease(job.key, row.fields.branch, row.fields.stage, owner,
                                                options.lease, nullptr, cancellation));
-  }
-  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow now,
-                              stores->metadata->get_checkpoint(id, cancellation));
+    return Status::ok();
+  });
+  if (taken.is(Code::kBusy) && !taken.retryable())
+    return Status(Code::kLeaseLost, taken.message(), taken.hint());
+  CHECKPOINT_RETURN_IF_ERROR(taken);
+  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow now, patiently(cancellation, [&] {
+                                return stores->metadata->get_checkpoint(id, cancellation);
+                              }));
   if (now.commit_no >= batch.commit_no) return Status::ok();
   return Status(Code::kConflict, "the commit did not happen");
 }

@@ -10,8 +10,6 @@ namespace checkpoint {
 
 namespace {
 
-constexpr int kAttempts = 3;
-
 Result<std::array<uint8_t, 32>> sha256_of(std::span<const ByteView> parts) {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> ctx(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   std::array<uint8_t, 32> out{};
@@ -51,24 +49,18 @@ void CheckpointWriter::Impl::put() {
 
 Status CheckpointWriter::Impl::put_object(const std::string &name, std::span<const ByteView> parts,
                                           const std::optional<std::array<uint8_t, 32>> &digest) {
-  for (int attempt = 1;; attempt++) {
-    Status status = stores->frames->put(name, parts, digest, cancel);
-    if (status.is_ok() || !status.retryable() || attempt == kAttempts) return status;
-    {
-      std::lock_guard lock(mutex);
-      stats.retries++;
-    }
-    if (!cancel.sleep_for(std::chrono::milliseconds(100 << attempt))) return cancel.check();
-  }
+  return patiently(cancel, [&] { return stores->frames->put(name, parts, digest, cancel); });
 }
 
 Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
   // The intents, before the first byte.
   auto intent = [&](OpenPack &pack) -> Status {
     const NewPack intent_row{pack.uuid, stores->frame_store, pack.object, pack.plain};
-    CHECKPOINT_ASSIGN_OR_RETURN(PackKey key, with_lease([&](const Lease &l) {
-                                  return stores->metadata->create_pack(l, row.key, intent_row,
-                                                                       cancel);
+    CHECKPOINT_ASSIGN_OR_RETURN(PackKey key, patiently(cancel, [&] {
+                                  return with_lease([&](const Lease &l) {
+                                    return stores->metadata->create_pack(l, row.key, intent_row,
+                                                                         cancel);
+                                  });
                                 }));
     pack.key = key;  // nobody else reads it before set_done()
     return Status::ok();

@@ -123,8 +123,10 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
     InflightPayloads::Claim claim = inflight->claim(record.digest);
     slot.payload = claim.payload;
     if (claim.ours) {
-      auto found = stores->metadata->find_payloads(job.key, stores->frame_store,
-                                                   {&record.digest, 1}, cancel);
+      auto found = patiently(cancel, [&] {
+        return stores->metadata->find_payloads(job.key, stores->frame_store, {&record.digest, 1},
+                                               cancel);
+      });
       if (!found.is_ok()) {
         inflight->abandon(record.digest, *claim.payload);
         return found.status();
@@ -163,11 +165,15 @@ Result<CheckpointWriter::Impl::KnownPack> CheckpointWriter::Impl::pin(PackKey pa
     auto found = known_packs.find(pack);
     if (found != known_packs.end()) return found->second;
   }
-  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PackRow> rows,
-                              stores->metadata->get_packs({&pack, 1}, cancel));
-  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<bool> pinned, with_lease([&](const Lease &l) {
-                                return stores->metadata->pin_packs(l, row.key, {&pack, 1}, cancel);
+  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PackRow> rows, patiently(cancel, [&] {
+                                return stores->metadata->get_packs({&pack, 1}, cancel);
                               }));
+  CHECKPOINT_ASSIGN_OR_RETURN(
+      std::vector<bool> pinned, patiently(cancel, [&] {
+        return with_lease([&](const Lease &l) {
+          return stores->metadata->pin_packs(l, row.key, {&pack, 1}, cancel);
+        });
+      }));
   KnownPack known{rows.front().uuid, pinned.front()};
   std::lock_guard lock(mutex);
   known_packs[pack] = known;

@@ -198,25 +198,6 @@ GST_START_TEST(g03_a_put_that_fails_makes_nothing_visible) {
 }
 GST_END_TEST
 
-GST_START_TEST(a_lease_that_can_not_be_renewed_at_once_is_not_lost) {
-  Place place;
-  auto news = std::make_shared<News>();
-  place.metadata->fail_next("renew_lease",
-                            Status(Code::kBusy, "locked by another process").set_retryable());
-  Gate renewed;
-  renewed.open();
-  place.metadata->after("renew_lease", [&](Cancellation &cancel) { return renewed.pass(cancel); });
-  WriterOptions options = small_packs();
-  options.lease = milliseconds(1500);
-  CheckpointWriter writer(place.opener(), options, news);
-  ck_assert(writer.begin(fields("decode"), false).is_ok());
-  ck_assert(push(writer, 0).is_ok());
-  renewed.wait_for_arrivals(1);
-  ck_assert(news->errors.empty());
-  ck_assert(writer.finish({}, kPatience).is_ok());
-}
-GST_END_TEST
-
 GST_START_TEST(a_pack_that_is_stored_stays_stored) {
   auto shared = InflightPayloads::of(Uuid::random(), Uuid::random());
   OpenPack pack;
@@ -346,51 +327,6 @@ GST_START_TEST(g28_an_interrupted_wait_loses_nothing) {
 }
 GST_END_TEST
 
-GST_START_TEST(g21_a_lost_lease_ends_the_writer) {
-  Place place;
-  auto news = std::make_shared<News>();
-  place.metadata->fail_next("commit", Status(Code::kLeaseLost, "another writer has it"));
-  CheckpointWriter writer(place.opener(), small_packs(), news);
-  ck_assert(writer.begin(fields("decode"), false).is_ok());
-  for (int i = 0; i < 10; i++) (void)push(writer, i);
-  ck_assert(writer.finish({}, kPatience).is(Code::kLeaseLost));
-  ck_assert_int_eq(news->errors.size(), 1);
-  writer.stop(milliseconds(500));
-  ck_assert_int_eq(place.list(true)[0].frames, 0);
-}
-GST_END_TEST
-
-GST_START_TEST(g21_a_second_writer_is_refused_by_name) {
-  Place place;
-  auto news = std::make_shared<News>(), second_news = std::make_shared<News>();
-  CheckpointWriter first(place.opener(), small_packs(), news);
-  ck_assert(first.begin(fields("decode"), false).is_ok());
-  ck_assert(push(first, 0).is_ok());
-  first.flush();
-  news->wait_for_commits(1);
-  CheckpointWriter second(place.opener(), small_packs(), second_news);
-  ck_assert(second.begin(fields("decode"), false).is_ok());
-  second_news->wait_for_error();
-  ck_assert(second_news->errors[0].is(Code::kBusy));
-  ck_assert(second_news->errors[0].message().find(std::to_string(getpid())) != std::string::npos);
-  ck_assert(first.finish({}, kPatience).is_ok());
-}
-GST_END_TEST
-
-GST_START_TEST(g04_a_lost_answer_to_a_commit_stores_it_once) {
-  Place place;
-  News news;
-  std::atomic<int> commits{0};
-  place.metadata->after("commit", [&](Cancellation &) {
-    return ++commits == 2 ? Status(Code::kUnknownOutcome, "connection lost") : Status::ok();
-  });
-  save(place, "decode", 20, small_packs(), news);
-  auto all = place.list(true);
-  ck_assert_int_eq(all.size(), 1);
-  place.check_frames(all[0], 20);
-}
-GST_END_TEST
-
 static Suite *writer_suite() {
   Suite *suite = suite_create("writer");
   TCase *tc = tcase_create("writer");
@@ -404,14 +340,10 @@ static Suite *writer_suite() {
   tcase_add_test(tc, plain_objects_are_the_frames_themselves);
   tcase_add_test(tc, time_makes_a_pack_full_too);
   tcase_add_test(tc, g03_a_put_that_fails_makes_nothing_visible);
-  tcase_add_test(tc, g04_a_lost_answer_to_a_commit_stores_it_once);
-  tcase_add_test(tc, a_lease_that_can_not_be_renewed_at_once_is_not_lost);
   tcase_add_test(tc, a_pack_that_is_stored_stays_stored);
   tcase_add_test(tc, g07_a_slow_store_makes_the_stream_wait);
   tcase_add_test(tc, g07_leaky_counts_every_drop_and_warns_once);
   tcase_add_test(tc, g08_a_buffer_is_let_go_before_the_next_is_waited_for);
-  tcase_add_test(tc, g21_a_lost_lease_ends_the_writer);
-  tcase_add_test(tc, g21_a_second_writer_is_refused_by_name);
   tcase_add_test(tc, g28_an_interrupted_wait_loses_nothing);
   return suite;
 }
