@@ -80,10 +80,18 @@ void CheckpointWriter::Impl::abort_waits() {
   aborted = true;
   cancel.cancel();
   std::shared_ptr<InflightPayloads> shared;
+  std::deque<QueueItem> unwanted;  // upstream may wait for its buffers
   {
     // With the mutex, so that nobody is between looking at `aborted` and waiting.
     std::lock_guard lock(mutex);
     shared = inflight;
+    unwanted.swap(queue);
+    for (const QueueItem &item : unwanted) {
+      auto *slot = std::get_if<std::unique_ptr<Slot>>(&item);
+      if (!slot) continue;
+      stats.queued_bytes -= (*slot)->held_bytes;
+      stats.queued_frames--;
+    }
     room.notify_all();
     work_due.notify_all();
     put_due.notify_all();
@@ -122,15 +130,35 @@ Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hi
 
 Status CheckpointWriter::set_caps(const std::string &caps) {
   std::lock_guard lock(impl_->mutex);
+  CHECKPOINT_RETURN_IF_ERROR(impl_->refusal());
   impl_->queue.emplace_back(QueuedCaps{caps});
   impl_->work_due.notify_one();
   return Status::ok();
 }
 
-Status CheckpointWriter::push_event(std::string type, Bytes body) {
-  std::lock_guard lock(impl_->mutex);
-  impl_->queue.emplace_back(QueuedEvent{std::move(type), std::move(body)});
-  impl_->work_due.notify_one();
+// Call with `mutex` held. Ok: data is taken.
+Status CheckpointWriter::Impl::refusal() const {
+  if (failed) return failure;
+  if (aborted) return Status(Code::kCancelled, "the writer was stopped");
+  return Status::ok();
+}
+
+Status CheckpointWriter::push_event(const std::string &type, Bytes &&body) {
+  Impl &impl = *impl_;
+  const size_t size = type.size() + body.size() + sizeof(EventRow);
+  std::unique_lock lock(impl.mutex);
+  while (impl.refusal().is_ok() && impl.event_bytes > 0 &&
+         impl.event_bytes + size > kMaxEventBytes) {
+    if (!impl.fields)
+      return Status(Code::kNoSpace, "more than " + std::to_string(kMaxEventBytes >> 20) +
+                                        " MiB of events came before the first frame");
+    if (impl.interrupted) return Status(Code::kCancelled, "interrupted");
+    impl.room.wait(lock);
+  }
+  CHECKPOINT_RETURN_IF_ERROR(impl.refusal());
+  impl.event_bytes += size;
+  impl.queue.emplace_back(QueuedEvent{type, std::move(body), size});
+  impl.work_due.notify_one();
   return Status::ok();
 }
 
@@ -193,8 +221,7 @@ Status CheckpointWriter::push(std::unique_ptr<FrameInput> &frame, const FrameTim
     if (impl.interrupted) return Status(Code::kCancelled, "interrupted");
     impl.room.wait(lock);
   }
-  if (impl.failed) return impl.failure;
-  if (impl.aborted) return Status(Code::kCancelled, "the writer was stopped");
+  CHECKPOINT_RETURN_IF_ERROR(impl.refusal());
   if (impl.draining) return Status(Code::kInternal, "a frame after the end of its checkpoint");
   // The sequence counts arrivals, the dropped ones too, so that a gap shows where frames are
   // missing.

@@ -91,8 +91,9 @@ class CheckpointWriter {
   // --- the streaming thread's calls
   // The caps of the frames that follow.
   Status set_caps(const std::string &caps);
-  // An event that belongs before the next frame.
-  Status push_event(std::string type, Bytes body);
+  // An event that belongs before the next frame. Waits while too many bytes of events do;
+  // kCancelled as in push(), and `body` is still the caller's. kNoSpace: too many before begin().
+  Status push_event(const std::string &type, Bytes &&body);
   // Hands a frame over. Waits while the queue is full (leaky=no). kCancelled: interrupt() came, and
   // `frame` is still the caller's, who calls again. Any other failure: the writer has failed;
   // on_error() was called.

@@ -108,7 +108,11 @@ bool CheckpointWriter::Impl::flush_due() const {
 void CheckpointWriter::Impl::seal(bool last) {
   const size_t frames = resolved_slots();
   const bool closing = last && !partial_reason;
-  const bool more = closing || take_back || (last && !(caps.empty() && events.empty()));
+  // Events may be stored before the frame that they come before.
+  const bool with_events = last || taken_bytes >= kEventBytesPerCommit;
+  const bool some_events =
+      with_events && !events.empty() && events.front().index <= sealed_frames + frames;
+  const bool more = closing || take_back || (last && !caps.empty()) || some_events;
   if (frames == 0 && unsealed_bytes() == 0 && !more) return;
   open_builder();
   auto commit = std::make_unique<PendingCommit>();
@@ -138,11 +142,14 @@ void CheckpointWriter::Impl::seal(bool last) {
   commit->caps.assign(std::make_move_iterator(caps.begin()), std::make_move_iterator(caps_end));
   caps.erase(caps.begin(), caps_end);
   auto events_end = std::find_if(events.begin(), events.end(), [&](const EventRow &e) {
-    return !last && e.index >= sealed_frames;
+    return e.index > sealed_frames || (e.index == sealed_frames && !with_events);
   });
   commit->events.assign(std::make_move_iterator(events.begin()),
                         std::make_move_iterator(events_end));
   events.erase(events.begin(), events_end);
+  for (const EventRow &e : commit->events)
+    commit->event_bytes += e.type.size() + e.body.size() + sizeof(EventRow);
+  taken_bytes -= commit->event_bytes;
 
   commit->commit_no = ++sealed_commits;
   commit->closing = closing;
@@ -170,7 +177,7 @@ Status CheckpointWriter::Impl::run() {
         seal(true);
         take_back = false;
         close_sealed = true;
-      } else if (due || flush_due()) {
+      } else if (due || flush_due() || taken_bytes >= kEventBytesPerCommit) {
         seal_asked = false;
         seal(false);
         // What has no place in order yet is looked at again one interval later.
@@ -309,6 +316,8 @@ Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex> &lock,
         std::chrono::steady_clock::now() - *first_frame_at);
   std::unique_ptr<PendingCommit> done = std::move(commits.front());
   commits.pop_front();
+  event_bytes -= done->event_bytes;
+  room.notify_all();
   put_room.notify_all();
   lock.unlock();
   info.checkpoint = id;

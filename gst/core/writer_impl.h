@@ -51,6 +51,7 @@ struct QueuedCaps {
 struct QueuedEvent {
   std::string type;
   Bytes body;
+  size_t size = 0;  // what it adds to event_bytes
 };
 using QueueItem = std::variant<std::unique_ptr<Slot>, QueuedCaps, QueuedEvent>;
 
@@ -72,6 +73,7 @@ struct PendingCommit {
   std::vector<std::unique_ptr<Slot>> slots;
   std::vector<CapsRow> caps;
   std::vector<EventRow> events;
+  size_t event_bytes = 0;
   uint64_t commit_no = 0;
   uint64_t first_index = 0;
   bool closing = false;  // completes the checkpoint; once put, the control thread's to take back
@@ -141,8 +143,11 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
 
   uint64_t next_index = 0;
   uint32_t next_caps = 0;
+  uint32_t next_ordinal = 0;     // of an event before the frame `next_index`
   std::vector<CapsRow> caps;     // not yet part of a commit
   std::vector<EventRow> events;  // likewise
+  size_t taken_bytes = 0;        // of `events`
+  size_t event_bytes = 0;        // of those, of what is queued, and of what is not committed
   std::deque<std::unique_ptr<Slot>>
       slots;  // taken by workers, not yet part of a commit, in index order
 
@@ -158,7 +163,6 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   std::deque<std::unique_ptr<PendingCommit>>
       commits;                       // in order; the putters work on those in `puts`
   std::deque<PendingCommit *> puts;  // sealed, no putter has them yet
-  unsigned puts_under_way = 0;
 
   struct KnownPack {
     Uuid uuid;
@@ -199,6 +203,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
     return call(lease);
   }
   void drop_oldest();
+  Status refusal() const;
 
   // --- writer_work.cpp: a worker's life
   void work();
@@ -211,7 +216,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   uint64_t unsealed_bytes() const;
   // A place for one more sealed pack. The bound is what a crash makes a resumed run send again.
   bool commit_room() const { return commits.size() < max_puts; }
-  void resolved(Slot &slot, std::unique_lock<std::mutex> &lock);
+  void hand_over(Slot &slot, std::unique_lock<std::mutex> &lock);
 
   // --- writer_commit.cpp: the control thread
   void control();
@@ -274,6 +279,10 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
 // More frames than this go into a commit of their own, so that memory stays bounded when no pixel
 // is new.
 inline constexpr size_t kFramesPerCommit = 4096;
+// Of events that wait for a commit: the stream waits. A commit need not wait for a frame when there
+// are so many that one is worth it.
+inline constexpr size_t kMaxEventBytes = 8 << 20;
+inline constexpr size_t kEventBytesPerCommit = 1 << 20;
 // A payload this long gets a pack of its own.
 inline constexpr uint64_t kLonePayload = 8 << 20;
 

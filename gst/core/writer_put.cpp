@@ -30,7 +30,6 @@ void CheckpointWriter::Impl::put() {
     if (aborted || ended) return;
     PendingCommit *commit = puts.front();
     puts.pop_front();
-    puts_under_way++;
     lock.unlock();
     Status status = put_commit(*commit);
     if (!status.is_ok()) {
@@ -39,7 +38,6 @@ void CheckpointWriter::Impl::put() {
       fail(status);
     }
     lock.lock();
-    puts_under_way--;
     put_room.notify_all();
     if (!status.is_ok()) return;
     commit->put_done = true;

@@ -40,7 +40,7 @@ void CheckpointWriter::Impl::work() {
 }
 
 // The frame may be part of a commit from here on; `slot` is gone for the caller.
-void CheckpointWriter::Impl::resolved(Slot &slot, std::unique_lock<std::mutex> &lock) {
+void CheckpointWriter::Impl::hand_over(Slot &slot, std::unique_lock<std::mutex> &lock) {
   slot.resolved = true;
   bool first = !oldest_unsealed;
   if (first) oldest_unsealed = std::chrono::steady_clock::now();
@@ -58,20 +58,20 @@ Slot *CheckpointWriter::Impl::take() {
     if (auto *new_caps = std::get_if<QueuedCaps>(&item)) {
       caps.push_back(CapsRow{next_caps++, std::move(new_caps->caps)});
     } else if (auto *event = std::get_if<QueuedEvent>(&item)) {
-      uint32_t ordinal = 0;
-      if (!events.empty() && events.back().index == next_index) ordinal = events.back().ordinal + 1;
       events.push_back(
-          EventRow{next_index, ordinal, std::move(event->type), std::move(event->body)});
+          EventRow{next_index, next_ordinal++, std::move(event->type), std::move(event->body)});
+      taken_bytes += event->size;
     } else {
       auto &slot = std::get<std::unique_ptr<Slot>>(item);
       slot->record.row.index = next_index++;
+      next_ordinal = 0;
       slot->record.row.caps = next_caps ? next_caps - 1 : 0;
       slots.push_back(std::move(slot));
       return slots.back().get();
     }
   }
   // The end of the stream may follow without another frame.
-  if (draining) poke_control();
+  if (draining || taken_bytes >= kEventBytesPerCommit) poke_control();
   return nullptr;
 }
 
@@ -99,7 +99,7 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
     std::unique_lock lock(mutex);
     if (slot.payload) stats.frames_reused++;
     stats.bytes_reused += reused_bytes;
-    resolved(slot, lock);
+    hand_over(slot, lock);
     return Status::ok();
   };
   if (size == 0) return done(0);
@@ -277,7 +277,7 @@ Status CheckpointWriter::Impl::store_payload(Slot &slot, PayloadCodec &codec, By
   if (full && commit_room())
     seal(false);
   else
-    resolved(slot, lock);
+    hand_over(slot, lock);
   return Status::ok();
 }
 

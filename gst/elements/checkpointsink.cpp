@@ -154,7 +154,9 @@ static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
       break;  // through set_caps()
     default:
       if (gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED)
-        ok = recorder.event(event);
+        ok = recorder.event(event, GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP
+                                       ? [] { return GST_FLOW_FLUSHING; }
+                                       : wait_for_playing(sink));
   }
   if (!ok) {
     gst_event_unref(event);

@@ -282,7 +282,7 @@ bool Recorder::set_caps(GstCaps *caps) {
   return true;
 }
 
-bool Recorder::event(GstEvent *event) {
+bool Recorder::event(GstEvent *event, const WaitFunction &wait) {
   if (auto found = parse_lineage_event(event)) {
     lineage_ = std::move(*found);
     return true;
@@ -296,8 +296,17 @@ bool Recorder::event(GstEvent *event) {
   if (!*encoded) return true;  // not part of what a stage hands on
   if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT) segment_.reset(gst_event_ref(event));
   if (GST_EVENT_TYPE(event) == GST_EVENT_TAG) tags_.reset(gst_event_ref(event));
-  if (auto current = taking())
-    return current->push_event((*encoded)->type, (*encoded)->body).is_ok();
+  auto current = taking();
+  while (current) {
+    Status status = current->push_event((*encoded)->type, std::move((*encoded)->body));
+    if (status.is_ok()) break;
+    if (observer_->reported()) return false;
+    if (!status.is(Code::kCancelled)) {
+      report(status);
+      return false;
+    }
+    if (wait() != GST_FLOW_OK) return false;
+  }
   return true;
 }
 
@@ -382,7 +391,7 @@ bool Recorder::begin() {
       if (!sticky) continue;
       auto encoded = encode_event(sticky);
       if (encoded.is_ok() && *encoded)
-        (void)current->push_event((*encoded)->type, (*encoded)->body);
+        (void)current->push_event((*encoded)->type, std::move((*encoded)->body));
     }
   }
   Status status = current->begin(fields, parent_is_hint);
@@ -437,7 +446,7 @@ GstFlowReturn Recorder::gap(GstEvent *gap, const WaitFunction &wait) {
     GstFlowReturn flow = drain(wait);
     if (flow != GST_FLOW_OK) return flow;
   }
-  return begin() && event(gap) ? GST_FLOW_OK : GST_FLOW_ERROR;
+  return begin() && event(gap, wait) ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
 GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {

@@ -54,8 +54,9 @@ class Recorder {
 
   // The caps of the frames that follow. False: an error was posted.
   bool set_caps(GstCaps *caps);
-  // A serialized event before the next frame. Borrowed. False: an error was posted.
-  bool event(GstEvent *event);
+  // A serialized event before the next frame. Borrowed. False: an error was posted, or the wait for
+  // room was given up.
+  bool event(GstEvent *event, const WaitFunction &wait);
   GstFlowReturn frame(GstBuffer *buffer, const GstSegment &segment, const WaitFunction &wait);
   // A GAP, which is data without a frame: the checkpoint begins, and the event is part of it.
   // Borrowed.

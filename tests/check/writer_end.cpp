@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How the writer's checkpoints end: completely, in doubt, too late, or stopped.
+#include <atomic>
 #include <memory>
 #include <thread>
 
@@ -200,6 +201,100 @@ GST_START_TEST(a_frame_after_the_end_is_refused) {
 }
 GST_END_TEST
 
+GST_START_TEST(a_partial_end_keeps_what_came_after_the_last_frame) {
+  for (bool with_frame : {true, false}) {
+    Place place;
+    auto news = std::make_shared<News>();
+    CheckpointWriter writer(place.opener(), small_packs(), news);
+    ck_assert(writer.set_caps("video/x-raw").is_ok());
+    ck_assert(writer.begin(fields("decode"), false).is_ok());
+    if (with_frame) ck_assert(push(writer, 0).is_ok());
+    ck_assert(writer.set_caps("video/x-raw,width=8").is_ok());
+    ck_assert(writer.push_event("tag", Bytes(3)).is_ok());
+    ck_assert(writer.finish("an element failed: identity0", kPatience).is_ok());
+    auto all = place.list(true);
+    ck_assert(all[0].state == CheckpointState::kPartial);
+    Cancellation cancel;
+    auto events = place.metadata->read_events(all[0].key, 0, 10, 10, cancel);
+    ck_assert(events.is_ok() && events->size() == 1);
+    ck_assert(events->front().type == "tag" && events->front().index == (with_frame ? 1 : 0));
+    auto caps = place.metadata->read_caps(all[0].key, cancel);
+    ck_assert(caps.is_ok() && caps->size() == 2);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g08_after_an_error_no_buffer_is_held) {
+  Place place;
+  auto news = std::make_shared<News>();
+  auto gate = std::make_shared<Gate>();
+  place.metadata->before("find_payloads", [gate](Cancellation &cancel) {
+    CHECKPOINT_RETURN_IF_ERROR(gate->pass(cancel));
+    return Status(Code::kUnavailable, "the database is gone");
+  });
+  std::atomic<int> alive{0};
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  for (int i = 0; i < 10; i++) ck_assert(push(writer, i, true, &alive).is_ok());
+  gate->wait_for_arrivals(1);
+  ck_assert_int_eq(alive, 10);
+  gate->open();
+  while (alive != 0) std::this_thread::yield();
+  ck_assert(push(writer, 11, true, &alive).is(Code::kUnavailable));
+  ck_assert_int_eq(alive, 0);
+  ck_assert_int_eq(writer.stats().queued_frames, 0);
+}
+GST_END_TEST
+
+GST_START_TEST(g07_events_without_frames_are_bounded_and_kept) {
+  constexpr size_t kEvents = 600, kSize = 64 << 10;
+  Place place;
+  auto news = std::make_shared<News>();
+  auto gate = std::make_shared<Gate>();
+  place.metadata->before("commit", [gate](Cancellation &cancel) { return gate->pass(cancel); });
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  std::atomic<size_t> pushed{0};
+  std::thread stream([&] {
+    for (size_t i = 0; i < kEvents; i++) {
+      Bytes body(kSize);
+      body[0] = static_cast<std::byte>(i);
+      ck_assert(writer.push_event("tag", std::move(body)).is_ok());
+      pushed++;
+    }
+  });
+  gate->wait_for_arrivals(1);  // although there is no frame
+  ck_assert_int_le(pushed * kSize, 8 << 20);
+  gate->open();
+  stream.join();
+  ck_assert(push(writer, 0).is_ok());
+  ck_assert(writer.push_event("last", Bytes(1)).is_ok());
+  ck_assert(writer.finish({}, kPatience).is_ok());
+  Cancellation cancel;
+  auto all = place.list(false);
+  auto events = place.metadata->read_events(all[0].key, 0, 10, 1000, cancel);
+  ck_assert(events.is_ok());
+  ck_assert_int_eq(events->size(), kEvents + 1);
+  for (size_t i = 0; i < kEvents; i++) {
+    const EventRow &event = (*events)[i];
+    ck_assert(event.index == 0 && event.ordinal == i);
+    ck_assert(event.body[0] == static_cast<std::byte>(i));
+  }
+  ck_assert(events->back().index == 1 && events->back().ordinal == 0);
+  place.check_frames(all[0], 1);
+}
+GST_END_TEST
+
+GST_START_TEST(events_that_no_frame_follows_are_an_error_at_last) {
+  Place place;
+  auto news = std::make_shared<News>();
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  Status status;
+  for (int i = 0; i < 100 && status.is_ok(); i++) status = writer.push_event("tag", Bytes(1 << 20));
+  ck_assert(status.is(Code::kNoSpace));
+}
+GST_END_TEST
+
 static Suite *writer_end_suite() {
   Suite *suite = suite_create("writer_end");
   TCase *tc = tcase_create("writer_end");
@@ -213,6 +308,10 @@ static Suite *writer_end_suite() {
   tcase_add_test(tc, g28_stopping_returns_while_the_store_is_blocked);
   tcase_add_test(tc, stopping_makes_durable_what_there_is_time_for);
   tcase_add_test(tc, a_frame_after_the_end_is_refused);
+  tcase_add_test(tc, a_partial_end_keeps_what_came_after_the_last_frame);
+  tcase_add_test(tc, g08_after_an_error_no_buffer_is_held);
+  tcase_add_test(tc, g07_events_without_frames_are_bounded_and_kept);
+  tcase_add_test(tc, events_that_no_frame_follows_are_an_error_at_last);
   return suite;
 }
 GST_CHECK_MAIN(writer_end);
