@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "common/log.h"
 #include "core/names.h"
@@ -54,16 +55,34 @@ CheckpointWriter::~CheckpointWriter() {
   // it.
   if (!impl.room.wait_until(lock, until, [&] { return impl.threads == 0; }))
     log(LogLevel::kWarning, "writer", "a store does not answer; its thread is left behind");
+  impl.left_behind = true;
+  auto handles = std::exchange(impl.handles, {});
+  std::vector<std::thread> ended;
+  for (auto &[thread, gone] : handles) {
+    if (*gone && thread.get_id() != std::this_thread::get_id())
+      ended.push_back(std::move(thread));
+    else
+      thread.detach();
+  }
+  lock.unlock();
+  // They are done with us, but perhaps not with what libraries keep for each thread.
+  for (std::thread &thread : ended) thread.join();
 }
 
 Status CheckpointWriter::Impl::start_thread(void (Impl::*body)()) {
   try {
-    std::thread([self = shared_from_this(), body] {
+    auto gone = std::make_shared<bool>(false);
+    std::thread thread([self = shared_from_this(), body, gone] {
       (self.get()->*body)();
       std::lock_guard lock(self->mutex);
+      *gone = true;
       self->threads--;
       self->room.notify_all();
-    }).detach();
+    });
+    if (left_behind)
+      thread.detach();
+    else
+      handles.emplace_back(std::move(thread), std::move(gone));
   } catch (const std::system_error &error) {
     return Status(Code::kUnavailable, std::string("no thread can be started: ") + error.what());
   }

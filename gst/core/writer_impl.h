@@ -17,6 +17,8 @@
 #include <mutex>
 #include <set>
 #include <shared_mutex>
+#include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -140,6 +142,9 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   Status failure;
   std::optional<std::string> partial_reason;  // the end will be `partial`
   int threads = 0;
+  // With whether it is gone, but for what its libraries tidy up. The writer joins or detaches them.
+  std::vector<std::pair<std::thread, std::shared_ptr<bool>>> handles;
+  bool left_behind = false;  // the writer is gone: who starts now is detached
 
   uint64_t next_index = 0;
   uint32_t next_caps = 0;
