@@ -381,6 +381,8 @@ void Player::flushed() {
 
 std::optional<bool> Player::seek_event(GstEvent *event) {
   const SeekRequest request = SeekRequest::of(event);
+  // The base class finds out only after the flush, and leaves downstream without a segment.
+  if (request.format != GST_FORMAT_TIME && request.format != GST_FORMAT_DEFAULT) return false;
   {
     ObjectLock lock(element_);
     if (!connected_) {

@@ -54,7 +54,8 @@ void Replay::begin(GstSegment *segment) {
     const uint64_t start = is_time(connection_->first_time()) ? connection_->first_time() : 0;
     segment->start = segment->time = start;
     segment->stop = connection_->whole() && !backwards ? kNone : connection_->end_time();
-    segment->position = backwards && is_time(segment->stop) ? segment->stop : start;
+    if (backwards) give_end(segment);
+    segment->position = backwards ? segment->stop : start;
   }
   wanted_ = *segment;
   by_index_ = true;
@@ -65,6 +66,14 @@ void Replay::begin(GstSegment *segment) {
     play(connection_->end(), connection_->first(), true);
   else
     play(connection_->first(), connection_->end(), false);
+}
+
+// Running time backwards counts from the segment's end, so it has to have one, also where the
+// frames have no times.
+void Replay::give_end(GstSegment *segment) const {
+  if (is_time(segment->stop)) return;
+  const uint64_t end = connection_->row().end_time;
+  segment->stop = is_time(end) ? std::max<uint64_t>(end, segment->start) : segment->start;
 }
 
 // Forwards the frames [first, end), backwards those below `first` down to `end`.
@@ -186,8 +195,9 @@ Status Replay::seek_index(const SeekRequest &request, GstSegment *s, Cancellatio
   }
   s->start = s->time = start.value_or(0);
   s->stop = stop && *stop >= s->start ? *stop : kNone;
+  if (!forwards) give_end(s);
   s->offset = 0;
-  s->position = forwards || !is_time(s->stop) ? s->start : s->stop;
+  s->position = forwards ? s->start : s->stop;
   if (forwards)
     play(first, end, false);
   else

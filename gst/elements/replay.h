@@ -70,6 +70,7 @@ class Replay {
  private:
   Status seek_time(const SeekRequest &request, GstSegment *segment, Cancellation &cancel);
   Status seek_index(const SeekRequest &request, GstSegment *segment, Cancellation &cancel);
+  void give_end(GstSegment *segment) const;
   void play(uint64_t first, uint64_t end, bool reverse);
   uint64_t running_time() const;
   bool is_past_the_end(const FrameRow &row) const;

@@ -311,6 +311,49 @@ GST_START_TEST(a_flush_from_outside_loses_no_segment) {
 }
 GST_END_TEST
 
+// The base class tries those only after the flush.
+GST_START_TEST(g25_a_seek_in_another_format_disturbs_nothing) {
+  SourcePlace place;
+  make_source_frames(place, 20);
+  SourceRun run(place.make_source());
+  run.set_state(GST_STATE_PAUSED);
+  for (GstFormat format : {GST_FORMAT_BUFFERS, GST_FORMAT_BYTES, GST_FORMAT_PERCENT})
+    for (GstSeekType type : {GST_SEEK_TYPE_SET, GST_SEEK_TYPE_END})
+      ck_assert(!run.seek(1.0, format, flags(kFlush), type, 0, type, 5));
+  run.play_to_end();
+  const auto passed = run.take();
+  ck_assert(SourceRun::indexes(passed) == numbers(0, 20));
+  ck_assert_uint_eq(count_of(passed, GST_EVENT_FLUSH_START), 0);
+  ck_assert_uint_eq(count_of(passed, GST_EVENT_SEGMENT), 1);
+}
+GST_END_TEST
+
+// Running time backwards counts from the segment's end.
+GST_START_TEST(g25_reverse_always_has_an_end) {
+  SourcePlace place;
+  CheckpointMaker maker(place.stores(), "job", "stage");
+  maker.add_caps(kFrameCaps);
+  for (uint64_t i = 0; i < 10; i++) {
+    MadeFrame frame = source_frame(i);
+    frame.pts = frame.stream_time = frame.duration = kNone;
+    maker.add_frame(frame);
+  }
+  maker.complete();
+  for (gint64 stop : {-1, 0}) {  // all frames, and none of them
+    GstElement *source = place.make_source();
+    g_object_set(source, "stop-index", stop, nullptr);
+    SourceRun run(source);
+    run.set_state(GST_STATE_PAUSED);
+    run.set_state(GST_STATE_PLAYING);
+    const auto passed = play_from(run, -1.0, kIndex, kFlush, kSet, 0, kSet, -1);
+    ck_assert(SourceRun::indexes(passed) == (stop == 0 ? numbers(0, 0) : down(9, 0)));
+    const GstSegment segment = last_segment(passed);
+    ck_assert(segment.rate == -1.0);
+    ck_assert_uint_ne(segment.stop, GST_CLOCK_TIME_NONE);
+  }
+}
+GST_END_TEST
+
 GST_START_TEST(rates) {
   SourcePlace place;
   make_source_frames(place, 50);
@@ -522,6 +565,8 @@ static Suite *checkpointsrc_seek_suite() {
   tcase_add_test(tc, g25_frames_whose_times_are_not_stream_time);
   tcase_add_test(tc, events_stay_in_their_places_after_a_seek);
   tcase_add_test(tc, a_flush_from_outside_loses_no_segment);
+  tcase_add_test(tc, g25_a_seek_in_another_format_disturbs_nothing);
+  tcase_add_test(tc, g25_reverse_always_has_an_end);
   tcase_add_test(tc, rates);
   tcase_add_test(tc, an_instant_rate_change_goes_downstream);
   tcase_add_test(tc, queries);
