@@ -225,6 +225,11 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
       }
       return fetcher.check(row, it->second, record, options.max_frame_bytes);
     };
+    if (slot->status.is_ok() && !frame.payload && row.payload != PayloadRef{})
+      slot->status =
+          fetcher.named({Code::kCorrupt, "a payload of " + std::to_string(row.payload.length) +
+                                             " stored bytes claims to be a frame without bytes"},
+                        row, pack_rows[row.payload.pack], false);
     if (slot->status.is_ok() && frame.payload) slot->status = check(row.payload.pack, false);
     if (slot->status.is_ok() && frame.record) slot->status = check(row.record.pack, true);
     if (!slot->status.is_ok()) frame.payload = frame.record = false;

@@ -643,6 +643,7 @@ GST_START_TEST(g34_rows_that_claim_too_much_are_refused_before_any_get) {
       {"an offset that wraps", [](FrameRow &r) { r.payload.offset = UINT64_MAX - 100; }},
       {"a length that wraps", [](FrameRow &r) { r.payload.length = UINT64_MAX; }},
       {"lengths that differ", [](FrameRow &r) { r.payload.raw_length++; }},
+      {"no bytes at all", [](FrameRow &r) { r.payload.raw_length = 0; }},
       {"no stored bytes", [](FrameRow &r) { r.payload.length = 0; }},
       {"a codec of the future", [](FrameRow &r) { r.payload.codec = static_cast<Codec>(77); }},
       {"no such pack", [](FrameRow &r) { r.payload.pack = 999; }},
