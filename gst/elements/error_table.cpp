@@ -7,6 +7,11 @@ namespace checkpoint {
 
 namespace {
 
+// A path and what a damaged database holds may be any bytes; messages are text.
+gchar *valid_text(const std::string &text) {
+  return g_utf8_make_valid(text.data(), static_cast<gssize>(text.size()));
+}
+
 // "message" and "hint" as sentences.
 std::string sentences(const Status &status) {
   std::string text;
@@ -28,8 +33,8 @@ void post(GstElement *element, GstMessageType type, const Status &status, const 
       gst_structure_new("checkpoint-error", "code", G_TYPE_STRING, code_name(status.code()),
                         "retryable", G_TYPE_BOOLEAN, status.retryable() ? TRUE : FALSE, nullptr);
   gst_element_message_full_with_details(
-      element, type, error.domain, error.code, g_strdup(sentences(status).c_str()),
-      g_strdup(status.to_string().c_str()), file, function, line, details);
+      element, type, error.domain, error.code, valid_text(sentences(status)),
+      valid_text(status.to_string()), file, function, line, details);
 }
 
 }  // namespace

@@ -90,6 +90,29 @@ GST_START_TEST(errors_say_what_and_what_next) {
 }
 GST_END_TEST
 
+// A path may be any bytes, and so may what a damaged database holds.
+GST_START_TEST(errors_are_valid_text) {
+  GstElement *element = gst_element_factory_make("identity", nullptr);
+  GstBus *bus = gst_bus_new();
+  gst_element_set_bus(element, bus);
+  post_error(element, Status(Code::kCorrupt, "the database /tmp/\xff\xfe is damaged", "\xc3"));
+  GstMessage *message = gst_bus_pop(bus);
+  ck_assert(message != nullptr);
+  GError *error = nullptr;
+  gchar *debug = nullptr;
+  gst_message_parse_error(message, &error, &debug);
+  ck_assert(g_utf8_validate(error->message, -1, nullptr));
+  ck_assert(strstr(error->message, "The database /tmp/") && strstr(error->message, " is damaged."));
+  ck_assert(debug && g_utf8_validate(debug, -1, nullptr) && strstr(debug, "corrupt: "));
+  g_error_free(error);
+  g_free(debug);
+  gst_message_unref(message);
+  gst_element_set_bus(element, nullptr);
+  gst_object_unref(bus);
+  gst_object_unref(element);
+}
+GST_END_TEST
+
 static Suite *events_suite() {
   Suite *suite = suite_create("events");
   TCase *tc = tcase_create("events");
@@ -98,6 +121,7 @@ static Suite *events_suite() {
   tcase_add_test(tc, boundary_comes_back_as_sent);
   tcase_add_test(tc, identity_survives_copies_and_converters);
   tcase_add_test(tc, errors_say_what_and_what_next);
+  tcase_add_test(tc, errors_are_valid_text);
   return suite;
 }
 GST_CHECK_MAIN(events);
