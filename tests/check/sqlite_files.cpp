@@ -111,6 +111,12 @@ GST_START_TEST(what_is_no_database_of_ours_is_left_alone) {
              folder.file("notes.txt"));
   ck_assert_int_eq(mkfifo(folder.file("pipe").c_str(), 0600), 0);
   check_says(open("sqlite://" + folder.file("pipe")), Code::kInvalidArgument, folder.file("pipe"));
+  for (const char *beside : {"x.db-journal", "x.db-wal", "x.db-shm"}) {
+    ck_assert_int_eq(mkfifo(folder.file(beside).c_str(), 0600), 0);
+    check_says(open("sqlite://" + folder.file("x.db")), Code::kInvalidArgument,
+               folder.file(beside));
+    ck_assert_int_eq(unlink(folder.file(beside).c_str()), 0);
+  }
 
   MUST(open_sqlite(folder.file("other.db"))->execute("CREATE TABLE recipe (name TEXT)"));
   const std::string before = contents(folder.file("other.db"));

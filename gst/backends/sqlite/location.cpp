@@ -132,7 +132,14 @@ Status prepare_folder(const Location &location) {
   } else {
     return failure_of(errno, "can't reach the database " + location.path);
   }
-  // SQLite keeps its journal beside the file.
+  // SQLite keeps its journal beside the file; opening a pipe in its place would never return.
+  for (const char *suffix : {"-journal", "-wal", "-shm"}) {
+    const std::string beside = location.path + suffix;
+    if (stat(beside.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+      return {Code::kInvalidArgument,
+              beside + " is not a file, and the database needs that name for its journal",
+              "move it away, or choose another path"};
+  }
   if (access(folder.c_str(), W_OK | X_OK) != 0)
     return failure_of(errno, "can't write in the folder of the database, " + folder);
   return Status::ok();
