@@ -356,9 +356,17 @@ bool Player::do_seek(GstSegment *segment) {
   caps_sent_.reset();
   if (pending_seek.player == this) {
     const Status status = replay->seek(pending_seek.request, segment, *cancel);
-    if (!status.is_ok()) {
+    if (!status.is_ok() && starting != this) {
       if (!status.is(Code::kUnsupported)) post_error(GST_ELEMENT(element_), status);
       return false;
+    }
+    if (!status.is_ok()) {
+      // The base class would stop the source now, and wait for a task that waits for the stream
+      // lock, which is ours: as if that seek had not come.
+      post_warning(GST_ELEMENT(element_), status.with_context("the seek before the start"));
+      gst_segment_init(segment, GST_FORMAT_TIME);
+      segment->duration = duration;
+      replay->begin(segment);
     }
   } else {
     replay->begin(segment);

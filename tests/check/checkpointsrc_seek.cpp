@@ -83,6 +83,17 @@ void make_shifted_frames(const SourcePlace &place) {
   maker.complete();
 }
 
+void make_frames_without_times(const SourcePlace &place, uint64_t count) {
+  CheckpointMaker maker(place.stores(), "job", "stage");
+  maker.add_caps(kFrameCaps);
+  for (uint64_t i = 0; i < count; i++) {
+    MadeFrame frame = source_frame(i);
+    frame.pts = frame.stream_time = frame.duration = kNone;
+    maker.add_frame(frame);
+  }
+  maker.complete();
+}
+
 // Each buffer's stream time by the segment before it is what its index says, and running time
 // begins at `running` and goes on without a gap.
 void must_fit_their_segments(const std::vector<Passed> &passed, uint64_t running) {
@@ -331,14 +342,7 @@ GST_END_TEST
 // Running time backwards counts from the segment's end.
 GST_START_TEST(g25_reverse_always_has_an_end) {
   SourcePlace place;
-  CheckpointMaker maker(place.stores(), "job", "stage");
-  maker.add_caps(kFrameCaps);
-  for (uint64_t i = 0; i < 10; i++) {
-    MadeFrame frame = source_frame(i);
-    frame.pts = frame.stream_time = frame.duration = kNone;
-    maker.add_frame(frame);
-  }
-  maker.complete();
+  make_frames_without_times(place, 10);
   for (gint64 stop : {-1, 0}) {  // all frames, and none of them
     GstElement *source = place.make_source();
     g_object_set(source, "stop-index", stop, nullptr);
@@ -351,6 +355,20 @@ GST_START_TEST(g25_reverse_always_has_an_end) {
     ck_assert(segment.rate == -1.0);
     ck_assert_uint_ne(segment.stop, GST_CLOCK_TIME_NONE);
   }
+}
+GST_END_TEST
+
+GST_START_TEST(g28_a_seek_before_the_start_that_fails_does_not_hang) {
+  SourcePlace place;
+  make_frames_without_times(place, 10);
+  SourceRun run(place.make_source());
+  run.set_state(GST_STATE_READY);
+  ck_assert(gst_element_seek(run.source(), 1.0, kTime, flags(kFlush), kSet, kFrameTime, kKeep, -1));
+  run.play_to_end();
+  ck_assert(SourceRun::indexes(run.take()) == numbers(0, 10));
+  auto warnings = run.take_messages(GST_MESSAGE_WARNING);
+  ck_assert_uint_eq(warnings.size(), 1);
+  for (GstMessage *message : warnings) gst_message_unref(message);
 }
 GST_END_TEST
 
@@ -566,6 +584,7 @@ static Suite *checkpointsrc_seek_suite() {
   tcase_add_test(tc, events_stay_in_their_places_after_a_seek);
   tcase_add_test(tc, a_flush_from_outside_loses_no_segment);
   tcase_add_test(tc, g25_a_seek_in_another_format_disturbs_nothing);
+  tcase_add_test(tc, g28_a_seek_before_the_start_that_fails_does_not_hang);
   tcase_add_test(tc, g25_reverse_always_has_an_end);
   tcase_add_test(tc, rates);
   tcase_add_test(tc, an_instant_rate_change_goes_downstream);
