@@ -5,6 +5,9 @@
 
 #include "backends/file/file_store.h"
 #include "backends/memory/memory_store.h"
+#ifdef HAVE_POSTGRES
+#include "backends/postgres/postgres_store.h"
+#endif
 #ifdef HAVE_SQLITE
 #include "backends/sqlite/sqlite_store.h"
 #endif
@@ -31,6 +34,19 @@ void register_backends() {
       return Status(Code::kUnsupported, "this build has no frame store on S3",
                     "install libcurl's headers and build again with -Ds3=enabled");
     });
+#endif
+#ifdef HAVE_POSTGRES
+    register_postgres(registry);
+#else
+    for (const char *scheme : {"postgresql", "postgres"})
+      registry.add_metadata_store(scheme,
+                                  [](const StoreUri &) -> Result<std::shared_ptr<MetadataStore>> {
+                                    return Status(
+                                        Code::kUnsupported,
+                                        "this build has no metadata store in PostgreSQL",
+                                        "install libpq's headers and build again with "
+                                        "-Dpostgres=enabled");
+                                  });
 #endif
   });
 }

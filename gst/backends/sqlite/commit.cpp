@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "backends/sqlite/rows.h"
-
 namespace checkpoint::sqlite {
 
 Result<WritableCheckpoint> writable_checkpoint(Connection &db, const Lease &lease,
@@ -46,26 +44,6 @@ Status reference_pack(Connection &db, CheckpointKey checkpoint, PackKey pack) {
 
 namespace {
 
-// A frame without bytes, or a commit without records, lies in no pack.
-std::optional<PackKey> null_if_no_pack(PackKey pack) {
-  return pack == 0 ? std::nullopt : std::optional<PackKey>(pack);
-}
-
-Status check_order(const CommitBatch &batch, const WritableCheckpoint &target) {
-  if (batch.commit_no != target.commit_no + 1)
-    return {Code::kInvalidArgument, "commit " + std::to_string(batch.commit_no) +
-                                        " does not follow commit " +
-                                        std::to_string(target.commit_no)};
-  uint64_t next = target.frames;
-  for (const FrameRow &frame : batch.frames) {
-    if (frame.index != next)
-      return {Code::kInvalidArgument, "frame " + std::to_string(frame.index) +
-                                          " comes where frame " + std::to_string(next) + " should"};
-    next++;
-  }
-  return Status::ok();
-}
-
 // Makes new packs ready, and references all that the commit needs.
 Status write_packs(Connection &db, const CommitBatch &batch) {
   Query ready = db.query(
@@ -73,17 +51,9 @@ Status write_packs(Connection &db, const CommitBatch &batch) {
       "WHERE key = ?1 AND state = 'uploading'");
   for (const ReadyPack &pack : batch.ready_packs)
     CHECKPOINT_RETURN_IF_ERROR(ready.bind(pack.key, pack.size, pack.sha256).run());
-  std::vector<PackKey> needed = batch.used_packs;
-  for (const ReadyPack &pack : batch.ready_packs) needed.push_back(pack.key);
-  if (batch.records.pack != 0) needed.push_back(batch.records.pack);
-  std::sort(needed.begin(), needed.end());
-  needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
-  for (PackKey key : needed) {
+  for (PackKey key : needed_packs(batch)) {
     CHECKPOINT_ASSIGN_OR_RETURN(std::optional<PackState> state, pack_state(db, key));
-    if (state == PackState::kUploading)
-      return {Code::kInvalidArgument, "pack " + std::to_string(key) + " is not stored yet"};
-    if (state != PackState::kReady)
-      return {Code::kExpired, "pack " + std::to_string(key) + " was collected meanwhile"};
+    CHECKPOINT_RETURN_IF_ERROR(check_needed_pack(key, state));
     CHECKPOINT_RETURN_IF_ERROR(reference_pack(db, batch.checkpoint, key));
   }
   return Status::ok();

@@ -4,15 +4,10 @@
 
 #include <optional>
 
-#include "backends/sqlite/database.h"
+#include "backends/sqlite/rows.h"
 #include "store/metadata_store.h"
 
 namespace checkpoint::sqlite {
-
-struct WritableCheckpoint {
-  uint64_t commit_no = 0;
-  uint64_t frames = 0;
-};
 
 // kInvalidArgument unless it is a partial checkpoint of what is leased.
 Result<WritableCheckpoint> writable_checkpoint(Connection &db, const Lease &lease,

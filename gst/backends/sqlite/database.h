@@ -110,11 +110,6 @@ class Query {
   bool fresh_ = true;  // not stepped since the last reset
 };
 
-// kNone as NULL.
-inline std::optional<uint64_t> null_if_none(uint64_t value) {
-  return value == kNone ? std::nullopt : std::optional<uint64_t>(value);
-}
-
 // One thread at a time.
 class Connection {
  public:

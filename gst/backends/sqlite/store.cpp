@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <map>
 
+#include "backends/sqlite/rows.h"
 #include "backends/sqlite/schema.h"
 #include "backends/sqlite/sqlite_store.h"
 #include "backends/sqlite/store_impl.h"
@@ -85,15 +86,6 @@ namespace {
   "key, uuid, uri, EXISTS (SELECT 1 FROM pack WHERE pack.frame_store = frame_store.key " \
   "AND pack.state = 'ready')"
 
-FrameStoreRow read_frame_store(Query &query) {
-  FrameStoreRow row;
-  row.key = query.i64(0);
-  row.uuid = query.uuid(1);
-  row.uri = query.text(2);
-  row.has_packs = query.i64(3) != 0;
-  return row;
-}
-
 Result<std::optional<FrameStoreRow>> find_frame_store(Connection &db, const Uuid &uuid) {
   std::optional<FrameStoreRow> row;
   Query query = db.query("SELECT " FRAME_STORE_COLUMNS " FROM frame_store WHERE uuid = ?1");
@@ -139,13 +131,7 @@ namespace {
 Result<std::optional<JobRow>> find_job_row(Connection &db, const std::string &job_id) {
   std::optional<JobRow> row;
   Query query = db.query("SELECT key, uuid, job_id, identity_key FROM job WHERE job_id = ?1");
-  if (query.bind(job_id).next()) {
-    row.emplace();
-    row->key = query.i64(0);
-    row->uuid = query.uuid(1);
-    row->job_id = query.text(2);
-    row->identity_key = query.array<std::tuple_size_v<IdentityKey>>(3);
-  }
+  if (query.bind(job_id).next()) row = read_job(query);
   CHECKPOINT_RETURN_IF_ERROR(query.status());
   return row;
 }

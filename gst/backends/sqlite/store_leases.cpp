@@ -1,47 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "backends/sqlite/rows.h"
 #include "backends/sqlite/store_impl.h"
-#include "common/log.h"
-#include "store/process.h"
 
 namespace checkpoint::sqlite {
 
 namespace {
 
-struct LeaseRow {
-  int64_t key = 0;
-  uint64_t epoch = 0;
-  std::optional<LeaseOwner> owner;  // nullopt: released
-  int64_t left = 0;                 // milliseconds until it expires; 0 or less: it has
-};
-
 Result<std::optional<LeaseRow>> find_lease(Connection &db, JobKey job, const Branch &branch,
                                            const std::string &stage) {
   std::optional<LeaseRow> row;
   Query query = db.query(
-      "SELECT key, epoch, owner_host, owner_boot, owner_pid, owner_start_time, owner_instance, "
-      "CAST(round((expires_at - julianday('now')) * 86400000.0) AS INTEGER) FROM stage_lease "
+      "SELECT " CHECKPOINT_LEASE_COLUMNS
+      ", CAST(round((expires_at - julianday('now')) * 86400000.0) AS INTEGER) FROM stage_lease "
       "WHERE job = ?1 AND is_scenario = ?2 AND scenario_label = ?3 AND stage = ?4");
-  if (query.bind(job, branch.is_scenario, branch.label, stage).next()) {
-    row.emplace();
-    row->key = query.i64(0);
-    row->epoch = query.u64(1);
-    if (!query.is_null(6)) {
-      row->owner.emplace();
-      row->owner->host = query.text(2);
-      row->owner->boot = query.text(3);
-      row->owner->pid = query.i64(4);
-      row->owner->start_time = query.u64(5);
-      row->owner->instance = query.uuid(6);
-      row->left = query.i64(7);
-    }
-  }
+  if (query.bind(job, branch.is_scenario, branch.label, stage).next()) row = read_lease(query);
   CHECKPOINT_RETURN_IF_ERROR(query.status());
   return row;
-}
-
-Status lease_lost(const Lease &lease) {
-  return {Code::kLeaseLost, "another writer has taken over stage '" + lease.stage + "'",
-          "nothing of this run became visible since; see who writes it, then run again"};
 }
 
 }  // namespace
@@ -75,21 +49,7 @@ Result<Lease> SqliteStore::acquire_lease(JobKey job, const Branch &branch, const
     CHECKPOINT_ASSIGN_OR_RETURN(std::optional<LeaseRow> row, find_lease(db, job, branch, stage));
     if (row) {
       lease.epoch = row->epoch + 1;
-      // Its owner may ask again when an answer was lost.
-      const bool others = row->owner && row->owner->instance != owner.instance && row->left > 0;
-      if (others && is_gone(*row->owner)) {
-        log(LogLevel::kInfo, "sqlite",
-            "stage '" + stage + "' of job '" + job_id + "' is taken over from process " +
-                std::to_string(row->owner->pid) + ", which is gone");
-      } else if (others) {
-        if (expires_in != nullptr && !lives_here(*row->owner))
-          *expires_in = std::chrono::milliseconds(row->left);
-        return Status(Code::kBusy,
-                      "stage '" + stage + "' of job '" + job_id + "' is being written by process " +
-                          std::to_string(row->owner->pid) + " on host " + row->owner->host,
-                      "wait for it or stop it; without a sign of life its lease ends in " +
-                          std::to_string(row->left) + " ms");
-      }
+      CHECKPOINT_RETURN_IF_ERROR(check_free(*row, owner, job_id, stage, expires_in));
     }
     // The primary key stays, and so does next_version.
     CHECKPOINT_RETURN_IF_ERROR(

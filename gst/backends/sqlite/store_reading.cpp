@@ -8,11 +8,6 @@ namespace checkpoint::sqlite {
 
 namespace {
 
-// Indexes are int64 in the table; "to the end" and "from the end" fit too.
-int64_t index_of(uint64_t index) {
-  return static_cast<int64_t>(std::min<uint64_t>(index, INT64_MAX));
-}
-
 // One index serves each state alone in key order, so that a page costs its own rows and no sort.
 Status list_state(Connection &db, const CheckpointQuery &query, CheckpointState state,
                   std::vector<CheckpointRow> &rows) {
@@ -80,19 +75,14 @@ Result<std::vector<CapsRow>> SqliteStore::read_caps(CheckpointKey checkpoint,
   });
 }
 
-#define FRAME_COLUMNS                                                                           \
-  "idx, sequence, pack, payload_offset, payload_length, raw_length, checksum, codec, content, " \
-  "record_pack, record_offset, record_length, has_metas, pts, dts, duration, stream_time, "     \
-  "buffer_offset, buffer_offset_end, flags, caps"
-
 Result<std::vector<FrameRow>> SqliteStore::read_frames(const FramePage &page,
                                                        Cancellation &cancel) {
   return read(cancel, [&](Connection &db) -> Result<std::vector<FrameRow>> {
     std::vector<FrameRow> rows;
-    Query query = page.reverse ? db.query("SELECT " FRAME_COLUMNS
+    Query query = page.reverse ? db.query("SELECT " CHECKPOINT_FRAME_COLUMNS
                                           " FROM frame WHERE checkpoint = ?1 AND idx <= ?2 "
                                           "ORDER BY idx DESC LIMIT ?3")
-                               : db.query("SELECT " FRAME_COLUMNS
+                               : db.query("SELECT " CHECKPOINT_FRAME_COLUMNS
                                           " FROM frame WHERE checkpoint = ?1 AND idx >= ?2 "
                                           "ORDER BY idx LIMIT ?3");
     query.bind(page.checkpoint, index_of(page.first), page.limit);
@@ -150,22 +140,9 @@ Result<std::vector<PackRow>> SqliteStore::get_packs(std::span<const PackKey> pac
     CHECKPOINT_RETURN_IF_ERROR(transaction.begin_read());
     std::vector<PackRow> rows;
     for (PackKey key : packs) {
-      Query query = db.query(
-          "SELECT key, uuid, frame_store, object, plain, size, sha256, state FROM pack "
-          "WHERE key = ?1");
+      Query query = db.query("SELECT " CHECKPOINT_PACK_COLUMNS " FROM pack WHERE key = ?1");
       const bool found = query.bind(key).next();
-      if (found) {
-        PackRow row;
-        row.key = query.i64(0);
-        row.uuid = query.uuid(1);
-        row.frame_store = query.i64(2);
-        row.object = query.text(3);
-        row.plain = query.i64(4) != 0;
-        row.size = query.u64(5);
-        if (!query.is_null(6)) row.sha256 = query.array<32>(6);
-        row.state = pack_state_from(query.text(7));
-        rows.push_back(std::move(row));
-      }
+      if (found) rows.push_back(read_pack(query));
       CHECKPOINT_RETURN_IF_ERROR(query.status());
       if (!found) return Status(Code::kNotFound, "no pack with the number " + std::to_string(key));
     }

@@ -107,16 +107,7 @@ Result<std::vector<std::optional<PayloadRef>>> SqliteStore::find_payloads(
         "CROSS JOIN pack ON pack.key = digest.pack AND pack.state = 'ready' "
         "WHERE job = ?1 AND digest.frame_store = ?2 AND identity = ?3");
     for (size_t i = 0; i < digests.size(); i++) {
-      if (query.bind(job, frame_store, digests[i]).next()) {
-        PayloadRef &ref = found[i].emplace();
-        ref.pack = query.i64(0);
-        ref.offset = query.u64(1);
-        ref.length = query.u64(2);
-        ref.raw_length = query.u64(3);
-        ref.checksum = query.u64(4);
-        ref.codec = static_cast<Codec>(query.i64(5));
-        ref.content = static_cast<Content>(query.i64(6));
-      }
+      if (query.bind(job, frame_store, digests[i]).next()) found[i] = read_payload(query, 0);
       CHECKPOINT_RETURN_IF_ERROR(query.run());
     }
     return found;

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The store itself. Its calls are in store.cpp (opening, frame stores, jobs), store_leases.cpp,
+// store_writing.cpp and store_reading.cpp.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/postgres/error.h"
+#include "backends/postgres/pool.h"
+#include "store/metadata_store.h"
+
+namespace checkpoint::postgres {
+
+class PostgresStore : public MetadataStore {
+ public:
+  explicit PostgresStore(const Location &location);
+
+  std::string display_uri() const override;
+  Result<bool> exists(Cancellation &cancel) override;
+  Status open(Cancellation &cancel) override;
+  Result<Uuid> uuid(Cancellation &cancel) override;
+
+  Result<std::vector<FrameStoreRow>> frame_stores(Cancellation &cancel) override;
+  Result<FrameStoreRow> ensure_frame_store(const Uuid &uuid, const std::string &uri,
+                                           Cancellation &cancel) override;
+
+  Result<JobRow> ensure_job(const std::string &job_id, const Uuid &uuid, const IdentityKey &key,
+                            Cancellation &cancel) override;
+  Result<std::optional<JobRow>> find_job(const std::string &job_id, Cancellation &cancel) override;
+  Result<std::vector<std::string>> list_jobs(const std::string &after, unsigned limit,
+                                             Cancellation &cancel) override;
+
+  Result<Lease> acquire_lease(JobKey job, const Branch &branch, const std::string &stage,
+                              const LeaseOwner &owner, std::chrono::milliseconds ttl,
+                              std::chrono::milliseconds *expires_in, Cancellation &cancel) override;
+  Status renew_lease(const Lease &lease, std::chrono::milliseconds ttl,
+                     Cancellation &cancel) override;
+  Status release_lease(const Lease &lease, Cancellation &cancel) override;
+
+  Result<CheckpointRow> create_checkpoint(const Lease &lease, const Uuid &id,
+                                          const CheckpointFields &fields,
+                                          Cancellation &cancel) override;
+  Result<PackKey> create_pack(const Lease &lease, CheckpointKey checkpoint, const NewPack &pack,
+                              Cancellation &cancel) override;
+  Result<std::vector<std::optional<PayloadRef>>> find_payloads(JobKey job,
+                                                               FrameStoreKey frame_store,
+                                                               std::span<const Digest> digests,
+                                                               Cancellation &cancel) override;
+  Result<std::vector<bool>> pin_packs(const Lease &lease, CheckpointKey checkpoint,
+                                      std::span<const PackKey> packs,
+                                      Cancellation &cancel) override;
+  Status commit(const Lease &lease, const CommitBatch &batch, Cancellation &cancel) override;
+
+  Result<std::vector<CheckpointRow>> list_checkpoints(const CheckpointQuery &query,
+                                                      Cancellation &cancel) override;
+  Result<CheckpointRow> get_checkpoint(const Uuid &id, Cancellation &cancel) override;
+  Result<std::vector<CapsRow>> read_caps(CheckpointKey checkpoint, Cancellation &cancel) override;
+  Result<std::vector<FrameRow>> read_frames(const FramePage &page, Cancellation &cancel) override;
+  Result<std::vector<EventRow>> read_events(CheckpointKey checkpoint, uint64_t first, uint64_t end,
+                                            unsigned limit, Cancellation &cancel) override;
+  Result<std::optional<uint64_t>> find_frame_at(CheckpointKey checkpoint, uint64_t time,
+                                                Cancellation &cancel) override;
+  Result<std::vector<PackRow>> get_packs(std::span<const PackKey> packs,
+                                         Cancellation &cancel) override;
+
+ private:
+  static const Status &status_of(const Status &status) { return status; }
+  template <typename T>
+  static const Status &status_of(const Result<T> &result) {
+    return result.status();
+  }
+
+  Status check_open() const;
+
+  // Runs body(Connection &), which gives a Status or a Result, in one write transaction; again when
+  // the connection is lost or another transaction was in its way. So it has to be one that may be
+  // made twice.
+  template <typename F>
+  auto write(Cancellation &cancel, F body) -> decltype(body(std::declval<Connection &>())) {
+    return repeat(cancel, [&]() -> decltype(body(std::declval<Connection &>())) {
+      Session session(*pool_, cancel);
+      CHECKPOINT_RETURN_IF_ERROR(session.status());
+      Transaction transaction(session.connection());
+      CHECKPOINT_RETURN_IF_ERROR(transaction.begin_write());
+      auto result = body(session.connection());
+      CHECKPOINT_RETURN_IF_ERROR(status_of(result));
+      Status committed = transaction.commit();
+      if (committed.is(Code::kUnknownOutcome)) return connection_lost(location_);
+      CHECKPOINT_RETURN_IF_ERROR(committed);
+      return result;
+    });
+  }
+  // Runs body(Connection &), which reads with one statement.
+  template <typename F>
+  auto read(Cancellation &cancel, F body) -> decltype(body(std::declval<Connection &>())) {
+    return repeat(cancel, [&]() -> decltype(body(std::declval<Connection &>())) {
+      Session session(*pool_, cancel);
+      CHECKPOINT_RETURN_IF_ERROR(session.status());
+      return body(session.connection());
+    });
+  }
+  template <typename F>
+  auto repeat(Cancellation &cancel, F attempt) -> decltype(attempt()) {
+    CHECKPOINT_RETURN_IF_ERROR(check_open());
+    Retry retry(location_);
+    for (;;) {
+      auto result = attempt();
+      if (status_of(result).is_ok() || !retry.again(status_of(result), cancel)) {
+        if (!status_of(result).is_ok()) CHECKPOINT_RETURN_IF_ERROR(cancel.check());
+        return result;
+      }
+    }
+  }
+
+  const Location location_;
+  const std::shared_ptr<Pool> pool_;
+  std::atomic<bool> open_{false};
+};
+
+// kLeaseLost unless the lease is still its owner's. In every short write transaction of a writer:
+// nobody can take it before that transaction ends.
+Status check_lease(Connection &connection, const Lease &lease);
+// The same without holding it, to find out early.
+Status see_lease(Connection &connection, const Lease &lease);
+
+}  // namespace checkpoint::postgres

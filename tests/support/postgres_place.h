@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Places for the metadata store of PostgreSQL: schemas in the database that
+// GST_CHECKPOINT_TEST_POSTGRES names, a URI of libpq's whose user may create schemas.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "conformance/metadata_store_suite.h"
+
+typedef struct pg_conn PGconn;
+
+namespace checkpoint {
+
+// The URI of the server; '' when the tests have none.
+std::string postgres_server();
+// Tells on stdout why the program's tests are skipped when there is no server. A main() that gets
+// false ends with exit code 77.
+bool have_postgres_server();
+
+// A connection past the store; `schema`: its tables are found without a prefix.
+class PostgresAccess : public SqlAccess {
+ public:
+  explicit PostgresAccess(const std::string &uri, const std::string &schema = {});
+  ~PostgresAccess() override;
+  Status execute(const std::string &sql) override;
+  Result<std::vector<std::vector<std::string>>> query(const std::string &sql) override;
+  Result<std::vector<std::string>> columns(const std::string &sql) override;
+
+ private:
+  PGconn *connection_;
+};
+
+class PostgresPlace : public MetadataStorePlace {
+ public:
+  // `query`: more of the URI's options, such as "&prepared-statements=false".
+  explicit PostgresPlace(std::string query = {});
+  ~PostgresPlace() override;
+
+  const std::string &schema() const { return schema_; }
+  // The URI of a store here that shares no connection with another one.
+  std::string uri(std::chrono::milliseconds busy_timeout = kLong);
+  std::shared_ptr<MetadataStore> make(std::chrono::milliseconds busy_timeout = kLong) override;
+  std::unique_ptr<SqlAccess> sql() override;
+  std::shared_ptr<void> lock_out_writers() override;
+  void wait_until_a_call_waits() override;
+
+ private:
+  const std::string query_;
+  const std::string schema_;
+  int stores_ = 0;
+};
+
+}  // namespace checkpoint
