@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What is PostgreSQL's own: lost connections, rights, plans, other programs' schemas.
+#include <libpq-fe.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "backends/postgres/postgres_store.h"
+#include "conformance/metadata_fixture.h"
+#include "support/check.h"
+#include "support/postgres_place.h"
+#include "support/relay.h"
+
+using namespace checkpoint;
+using namespace checkpoint::conformance;
+using std::chrono::milliseconds;
+
+namespace {
+
+std::shared_ptr<MetadataStore> store_at(const std::string &uri) {
+  StoreUri parsed = MUST(parse_store_uri(uri, "sqlite"));
+  return MUST(make_postgres_store(parsed));
+}
+
+// One of the settings in the URI of the server.
+std::string server_setting(const std::string &name) {
+  std::string value;
+  PQconninfoOption *options = PQconninfoParse(postgres_server().c_str(), nullptr);
+  for (PQconninfoOption *o = options; o != nullptr && o->keyword != nullptr; o++)
+    if (name == o->keyword && o->val != nullptr) value = o->val;
+  PQconninfoFree(options);
+  return value;
+}
+
+struct RelayedPlace : PostgresPlace {
+  RelayedPlace(const Relay &relay, const std::string &query)
+      : PostgresPlace("&sslmode=disable&host=127.0.0.1&port=" + std::to_string(relay.port()) +
+                      query) {}
+};
+
+void replace_all(std::string &text, const std::string &from, const std::string &to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+// The blocks of SQL in docs/stores/postgres.md.
+std::vector<std::string> documented_sql() {
+  std::ifstream file(std::string(std::getenv("GST_CHECKPOINT_SOURCE")) +
+                     "/docs/stores/postgres.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  const std::string all = text.str();
+  std::vector<std::string> blocks;
+  for (size_t at = all.find("```sql\n"); at != std::string::npos; at = all.find("```sql\n", at)) {
+    at += 7;
+    blocks.push_back(all.substr(at, all.find("```", at) - at));
+  }
+  return blocks;
+}
+
+std::string plan_of(SqlAccess &sql, const std::string &query) {
+  std::string plan;
+  for (const auto &row : MUST(sql.query("EXPLAIN " + query))) plan += row[0] + "\n";
+  return plan;
+}
+
+}  // namespace
+
+// --- lost answers and connections
+
+GST_START_TEST(g04_the_lost_answer_of_a_commit_leaves_one_commit) {
+  Relay relay(std::stoi(server_setting("port")));
+  Fixture f(std::make_unique<RelayedPlace>(relay, __i__ == 0 ? "" : "&prepared-statements=false"));
+  f.add_checkpoint("decode");
+  for (Relay::Cut cut : {Relay::Cut::kAnswerToCommit, Relay::Cut::kCommitItself}) {
+    const CommitBatch batch = f.next_commit(3);
+    const int before = relay.cuts();
+    relay.cut_next(cut);
+    FAILS_WITH(Code::kUnknownOutcome, f.store->commit(f.lease, batch, f.cancel));
+    ck_assert_int_eq(relay.cuts(), before + 1);
+    // As a writer finds out: the new epoch waits the old transaction out.
+    f.lease = MUST(f.store->acquire_lease(f.job.key, f.lease.branch, f.lease.stage, f.lease.owner,
+                                          kMinute, nullptr, f.cancel));
+    const CheckpointRow row = MUST(f.store->get_checkpoint(f.checkpoint.id, f.cancel));
+    ck_assert(row.commit_no == batch.commit_no - (cut == Relay::Cut::kCommitItself ? 1 : 0));
+    if (row.commit_no < batch.commit_no) f.commit(batch);
+    FAILS_WITH(Code::kInvalidArgument, f.store->commit(f.lease, batch, f.cancel));
+    ck_assert(MUST(f.store->get_checkpoint(f.checkpoint.id, f.cancel)).frames == f.frames);
+    ck_assert(MUST(f.store->read_frames({f.checkpoint.key, 0, false, 100}, f.cancel)).size() ==
+              f.frames);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g04_a_call_whose_answer_was_lost_is_made_again) {
+  Relay relay(std::stoi(server_setting("port")));
+  Fixture f(std::make_unique<RelayedPlace>(relay, ""));
+  int cuts = 0;
+  auto cut = [&] {
+    ck_assert_int_eq(relay.cuts(), cuts++);
+    relay.cut_next(Relay::Cut::kAnswerToCommit);
+  };
+  const LeaseOwner owner = this_process();
+  cut();
+  JobRow job = f.add_job("again");
+  cut();
+  f.lease =
+      MUST(f.store->acquire_lease(job.key, Branch{}, "decode", owner, kMinute, nullptr, f.cancel));
+  f.job = job;
+  cut();
+  f.checkpoint =
+      MUST(f.store->create_checkpoint(f.lease, Uuid::random(), f.fields("decode"), f.cancel));
+  ck_assert(f.checkpoint.version == 1);
+  cut();
+  const PackKey pack = f.add_pack();
+  cut();
+  std::vector<PackKey> packs{pack};
+  ck_assert(MUST(f.store->pin_packs(f.lease, f.checkpoint.key, packs, f.cancel))[0]);
+  cut();
+  MUST(f.store->renew_lease(f.lease, kMinute, f.cancel));
+  cut();
+  MUST(f.store->release_lease(f.lease, f.cancel));
+  ck_assert_int_eq(relay.cuts(), cuts);
+  std::unique_ptr<SqlAccess> sql = f.place->sql();
+  ck_assert(MUST(sql->query("SELECT count(*) FROM pack"))[0][0] == "1");
+  ck_assert(MUST(sql->query("SELECT count(*) FROM checkpoint"))[0][0] == "1");
+}
+GST_END_TEST
+
+GST_START_TEST(connections_that_the_server_ended_are_replaced) {
+  Fixture f(std::make_unique<PostgresPlace>("&connections=1"));
+  f.add_checkpoint("decode");
+  std::unique_ptr<SqlAccess> sql = f.place->sql();
+  auto end_all = [&] {
+    return MUST(
+        sql->query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
+                   "application_name = 'test-1' AND usename = current_user"))[0][0];
+  };
+  // While nobody uses them …
+  ck_assert(end_all() != "0");
+  f.commit(f.next_commit(2));
+  // … and at the first row of a commit.
+  const std::string schema = static_cast<PostgresPlace &>(*f.place).schema();
+  MUST(
+      sql->execute("CREATE SEQUENCE first; CREATE FUNCTION end_it() RETURNS trigger LANGUAGE "
+                   "plpgsql AS $$ BEGIN IF nextval('" +
+                   schema +
+                   ".first') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; "
+                   "RETURN NULL; END $$; CREATE TRIGGER end_it AFTER INSERT ON frame FOR EACH "
+                   "STATEMENT EXECUTE FUNCTION end_it()"));
+  f.commit(f.next_commit(2));
+  ck_assert(MUST(f.store->get_checkpoint(f.checkpoint.id, f.cancel)).frames == 4);
+  ck_assert(MUST(sql->query("SELECT last_value FROM first"))[0][0] == "2");
+}
+GST_END_TEST
+
+GST_START_TEST(transactions_that_were_in_each_others_way_are_made_again) {
+  Fixture f(std::make_unique<PostgresPlace>());
+  f.add_checkpoint("decode");
+  std::unique_ptr<SqlAccess> sql = f.place->sql();
+  const std::string schema = static_cast<PostgresPlace &>(*f.place).schema();
+  MUST(
+      sql->execute("CREATE SEQUENCE first; CREATE FUNCTION clash() RETURNS trigger LANGUAGE "
+                   "plpgsql AS $$ DECLARE n bigint := nextval('" +
+                   schema +
+                   ".first'); BEGIN IF n = 1 THEN RAISE EXCEPTION 'deadlock' USING ERRCODE = "
+                   "'40P01'; ELSIF n = 2 THEN RAISE EXCEPTION 'serialization' USING ERRCODE = "
+                   "'40001'; END IF; RETURN NULL; END $$; CREATE CONSTRAINT TRIGGER clash AFTER "
+                   "INSERT ON commits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION "
+                   "clash()"));
+  f.commit(f.next_commit(2));
+  ck_assert(MUST(f.store->get_checkpoint(f.checkpoint.id, f.cancel)).commit_no == 1);
+  ck_assert(MUST(sql->query("SELECT last_value FROM first"))[0][0] == "3");
+}
+GST_END_TEST
+
+GST_START_TEST(g28_a_server_that_says_nothing_is_given_up) {
+  Fixture f(std::make_unique<PostgresPlace>());
+  f.add_checkpoint("decode");
+  std::unique_ptr<SqlAccess> sql = f.place->sql();
+  MUST(
+      sql->execute("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM "
+                   "pg_sleep(600); RETURN NULL; END $$; CREATE TRIGGER slow AFTER INSERT ON job "
+                   "FOR EACH STATEMENT EXECUTE FUNCTION slow()"));
+  auto *place = static_cast<PostgresPlace *>(f.place.get());
+  std::shared_ptr<MetadataStore> store = store_at(place->uri() + "&statement-timeout=50");
+  MUST(store->open(f.cancel));
+  Status status = status_of(store->ensure_job("slow", Uuid::random(), IdentityKey{}, f.cancel));
+  ck_assert_msg(status.is(Code::kTimeout) && status.retryable(), "%s", status.to_string().c_str());
+  MUST(store->uuid(f.cancel));
+}
+GST_END_TEST
+
+// --- the schema
+
+GST_START_TEST(g32_many_processes_make_the_schema_at_once) {
+  PostgresPlace place;
+  constexpr int kProcesses = 6;
+  int gate[2];
+  ck_assert_int_eq(pipe(gate), 0);
+  std::vector<pid_t> children;
+  for (int i = 0; i < kProcesses; i++) {
+    const std::string uri = place.uri();
+    const pid_t child = fork();
+    ck_assert(child >= 0);
+    if (child == 0) {
+      close(gate[1]);
+      char byte;
+      static_cast<void>(!read(gate[0], &byte, 1));
+      Cancellation cancel;
+      Result<StoreUri> parsed = parse_store_uri(uri, "sqlite");
+      Result<std::shared_ptr<MetadataStore>> store = make_postgres_store(*parsed);
+      Status status = store.is_ok() ? (*store)->open(cancel) : store.status();
+      if (!status.is_ok()) g_printerr("%s\n", status.to_string().c_str());
+      _exit(status.is_ok() ? 0 : 1);
+    }
+    children.push_back(child);
+  }
+  close(gate[0]);
+  close(gate[1]);
+  for (pid_t child : children) {
+    int status = 0;
+    ck_assert(waitpid(child, &status, 0) == child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  }
+  ck_assert(MUST(place.sql()->query("SELECT count(*), min(schema_version) FROM store")) ==
+            (std::vector<std::vector<std::string>>{{"1", "1"}}));
+}
+GST_END_TEST
+
+GST_START_TEST(g32_a_newer_schema_is_refused) {
+  PostgresPlace place;
+  Cancellation cancel;
+  ck_assert(!MUST(place.make()->exists(cancel)));
+  MUST(place.make()->open(cancel));
+  ck_assert(MUST(place.make()->exists(cancel)));
+  MUST(place.sql()->execute("UPDATE store SET schema_version = 99"));
+  Status status = place.make()->open(cancel);
+  FAILS_WITH(Code::kNewerSchema, status);
+  ck_assert(status.message().find("99") != std::string::npos);
+  ck_assert(status.message().find(" 1") != std::string::npos);
+}
+GST_END_TEST
+
+GST_START_TEST(the_tables_of_another_program_are_left_alone) {
+  PostgresPlace place;
+  Cancellation cancel;
+  PostgresAccess access(postgres_server());
+  MUST(access.execute("CREATE SCHEMA " + place.schema()));
+  std::unique_ptr<SqlAccess> sql = place.sql();
+  MUST(sql->execute("CREATE TABLE store (id integer, name text); CREATE TABLE pack (id integer)"));
+  ck_assert(!MUST(place.make()->exists(cancel)));
+  FAILS_WITH(Code::kInvalidArgument, place.make()->open(cancel));
+  ck_assert(MUST(sql->query("SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = "
+                            "'" +
+                            place.schema() + "'::regnamespace"))[0][0] == "2");
+  MUST(sql->execute("DROP TABLE store, pack; CREATE TABLE mine (id integer)"));
+  MUST(place.make()->open(cancel));
+}
+GST_END_TEST
+
+GST_START_TEST(a_database_that_is_not_utf8_is_refused) {
+  PostgresAccess access(postgres_server());
+  PostgresPlace place;
+  const std::string database = place.schema() + "_latin1";
+  Status made = access.execute("CREATE DATABASE " + database +
+                               " ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+  if (!made.is_ok() && made.message().find("permission denied") != std::string::npos) return;
+  MUST(made);
+  Cancellation cancel;
+  Status status = store_at(place.uri() + "&dbname=" + database)->open(cancel);
+  MUST(access.execute("DROP DATABASE " + database + " WITH (FORCE)"));
+  FAILS_WITH(Code::kInvalidArgument, status);
+  ck_assert(status.message().find("LATIN1") != std::string::npos);
+  ck_assert(status.message().find("UTF8") != std::string::npos);
+  status = store_at(place.uri() + "&dbname=" + database)->open(cancel);
+  FAILS_WITH(Code::kUnavailable, status);
+  ck_assert(!status.retryable());
+}
+GST_END_TEST
+
+// --- rights
+
+namespace {
+
+// Roles with the documented grants, for one place.
+class Roles {
+ public:
+  explicit Roles(const PostgresPlace &place) : access_(postgres_server()), prefix_(place.schema()) {
+    const std::vector<std::string> blocks = documented_sql();
+    auto grants = std::find_if(blocks.begin(), blocks.end(),
+                               [](const std::string &b) { return b.rfind("GRANT", 0) == 0; });
+    ck_assert(grants != blocks.end());
+    std::string sql = *grants;
+    replace_all(sql, "gst_checkpoint", place.schema());
+    replace_all(sql, "checkpoint_", prefix_ + "_");
+    replace_all(sql, prefix_ + "_pack", "checkpoint_pack");
+    for (const char *role : {"writer", "reader", "collector"}) {
+      MUST(access_.execute("CREATE ROLE " + name(role)));
+      MUST(access_.execute("GRANT " + name(role) + " TO CURRENT_USER"));
+    }
+    MUST(access_.execute(sql));
+  }
+  ~Roles() {
+    for (const char *role : {"writer", "reader", "collector"}) {
+      MUST(access_.execute("DROP OWNED BY " + name(role)));
+      MUST(access_.execute("DROP ROLE " + name(role)));
+    }
+  }
+  std::string name(const std::string &role) const { return prefix_ + "_" + role; }
+  std::string option(const std::string &role) const { return "&options=-c%20role%3D" + name(role); }
+
+ private:
+  PostgresAccess access_;
+  const std::string prefix_;
+};
+
+}  // namespace
+
+GST_START_TEST(the_documented_grants_are_enough) {
+  Fixture f(std::make_unique<PostgresPlace>());
+  auto *place = static_cast<PostgresPlace *>(f.place.get());
+  Roles roles(*place);
+  // A writer does all that a writer does.
+  f.store = store_at(place->uri() + roles.option("writer"));
+  MUST(f.store->open(f.cancel));
+  MUST(f.store->ensure_frame_store(f.frame_store.uuid, "memory://moved", f.cancel));
+  f.frame_store = MUST(f.store->ensure_frame_store(Uuid::random(), "memory://new", f.cancel));
+  f.job = f.add_job("writer's");
+  f.add_checkpoint("decode");
+  CommitBatch batch = f.next_commit(2);
+  batch.digests.push_back({digest_of(1), batch.frames[0].payload});
+  batch.events.push_back({0, 0, "tag", {}});
+  batch.detections.emplace_back();
+  std::vector<PackKey> packs{batch.ready_packs[0].key};
+  MUST(f.store->pin_packs(f.lease, f.checkpoint.key, packs, f.cancel));
+  f.commit(batch);
+  MUST(f.store->renew_lease(f.lease, kMinute, f.cancel));
+  f.complete();
+
+  // A reader reads, and can't write.
+  std::shared_ptr<MetadataStore> reader = store_at(place->uri() + roles.option("reader"));
+  ck_assert(MUST(reader->exists(f.cancel)));
+  MUST(reader->open(f.cancel));
+  ck_assert(same(MUST(reader->get_checkpoint(f.checkpoint.id, f.cancel)), f.checkpoint));
+  ck_assert(MUST(reader->read_frames({f.checkpoint.key}, f.cancel)).size() == 2);
+  ck_assert(MUST(reader->get_packs(packs, f.cancel)).size() == 1);
+  FAILS_WITH(Code::kPermissionDenied,
+             reader->ensure_job("reader's", Uuid::random(), IdentityKey{}, f.cancel));
+  FAILS_WITH(Code::kPermissionDenied,
+             reader->acquire_lease(f.job.key, Branch{}, "reader's", this_process(), kMinute,
+                                   nullptr, f.cancel));
+
+  // Neither may drop what the triggers would not let them change.
+  PostgresAccess sql(postgres_server() +
+                         (postgres_server().find('?') == std::string::npos ? "?" : "&") +
+                         roles.option("collector").substr(1),
+                     place->schema());
+  const std::string key = std::to_string(f.checkpoint.key);
+  ck_assert(!sql.execute("DELETE FROM frame").is_ok());
+  MUST(sql.execute("UPDATE checkpoint SET state = 'deleted' WHERE key = " + key));
+  for (const char *table : {"frame", "caps", "event", "detection", "commits", "checkpoint_pack"})
+    MUST(sql.execute(std::string("DELETE FROM ") + table + " WHERE checkpoint = " + key));
+  MUST(sql.execute("UPDATE pack SET state = 'condemned'"));
+  MUST(sql.execute("DELETE FROM digest"));
+  MUST(sql.execute("DELETE FROM checkpoint WHERE key = " + key));
+}
+GST_END_TEST
+
+GST_START_TEST(a_role_without_rights_is_told_so) {
+  PostgresPlace place;
+  Cancellation cancel;
+  MUST(place.make()->open(cancel));
+  PostgresAccess access(postgres_server());
+  const std::string role = place.schema() + "_nobody";
+  MUST(access.execute("CREATE ROLE " + role));
+  MUST(access.execute("GRANT " + role + " TO CURRENT_USER"));
+  Status status = store_at(place.uri() + "&options=-c%20role%3D" + role)->open(cancel);
+  MUST(access.execute("DROP ROLE " + role));
+  FAILS_WITH(Code::kPermissionDenied, status);
+  ck_assert(status.hint().find("grants") != std::string::npos);
+}
+GST_END_TEST
+
+GST_START_TEST(g36_the_password_of_a_refused_login_is_not_shown) {
+  PostgresAccess access(postgres_server());
+  PostgresPlace place;
+  const std::string role = place.schema() + "_login";
+  std::string uri = "postgresql://" + role + ":wrong-Xq7Zw9@" + server_setting("host") + ":" +
+                    server_setting("port") + "/no_such_database?reconnect-timeout=0";
+  Cancellation cancel;
+  Status status = store_at(uri)->open(cancel);
+  ck_assert(!status.is_ok());
+  ck_assert_msg(status.to_string().find("Xq7Zw9") == std::string::npos, "%s",
+                status.to_string().c_str());
+  ck_assert_msg(status.is(Code::kPermissionDenied) || status.is(Code::kUnavailable), "%s",
+                status.to_string().c_str());
+  ck_assert_msg(!status.retryable() && !status.hint().empty(), "%s", status.to_string().c_str());
+}
+GST_END_TEST
+
+// --- plans
+
+GST_START_TEST(g31_the_documented_queries_use_their_indexes) {
+  Fixture f(std::make_unique<PostgresPlace>());
+  std::unique_ptr<SqlAccess> sql = f.place->sql();
+  for (int i = 0; i < 20; i++) {
+    f.job = f.add_job(i == 10 ? "a street" : "job " + std::to_string(i));
+    f.add_checkpoint("detect");
+    MUST(sql->execute(
+        "INSERT INTO frame SELECT " + std::to_string(f.checkpoint.key) +
+        ", n, n, 1, 0, 1, 1, 0, 0, 0, 1, 0, 1, false, n, NULL, 1, n, NULL, NULL, 0, 0 "
+        "FROM generate_series(0, 4999) AS n; INSERT INTO detection SELECT " +
+        std::to_string(f.checkpoint.key) +
+        ", n, 0, CASE WHEN n % 500 = 0 THEN 'person' ELSE 'thing ' || n % 50 END, (n % 97) / "
+        "97.0, 0, 0, 1, 1, NULL, 'roi' FROM generate_series(0, 4999) AS n"));
+    f.complete();
+  }
+  // Many other checkpoints of little.
+  MUST(sql->execute(
+      "INSERT INTO job (uuid, job_id, identity_key) SELECT gen_random_uuid(), 'other ' || n, '' "
+      "FROM generate_series(1, 2000) AS n; INSERT INTO checkpoint (id, job, is_scenario, "
+      "scenario_label, stage, stage_index, version, state, frames_prefix, stage_output_key, stats, "
+      "config_snapshot, config_overrides, config_declared, video_path, profile_name) SELECT "
+      "gen_random_uuid(), key, false, '', 'decode', 0, v, 'complete', '', '', '', '', '', '', '', "
+      "'' FROM job, generate_series(1, 5) AS v WHERE job_id LIKE 'other%'"));
+  for (const char *table : {"frame", "detection", "checkpoint", "job"})
+    MUST(sql->execute(std::string("ANALYZE ") + table));
+
+  std::vector<std::string> queries;
+  for (const std::string &block : documented_sql())
+    if (block.rfind("SELECT", 0) == 0) queries.push_back(block);
+  ck_assert_int_eq(static_cast<int>(queries.size()), 3);
+  const std::vector<std::vector<const char *>> indexes{{"detection_by_label", "frame_pkey"},
+                                                       {"job_job_id_key", "detection_pkey"},
+                                                       {"job_job_id_key"}};
+  for (size_t i = 0; i < queries.size(); i++) {
+    const std::string plan = plan_of(*sql, queries[i]);
+    for (const char *index : indexes[i])
+      ck_assert_msg(plan.find(index) != std::string::npos, "no %s in\n%s", index, plan.c_str());
+    for (const char *table : {"detection", "frame", "checkpoint"})
+      ck_assert_msg(plan.find(std::string("Seq Scan on ") + table) == std::string::npos, "%s",
+                    plan.c_str());
+    MUST(sql->query(queries[i]));
+  }
+  // What the store itself asks for.
+  for (const char *query :
+       {"SELECT * FROM frame WHERE checkpoint = 3 AND idx >= 50 ORDER BY checkpoint, idx LIMIT 32",
+        "SELECT * FROM frame WHERE checkpoint = 3 AND idx <= 50 ORDER BY checkpoint DESC, idx DESC "
+        "LIMIT 32",
+        "SELECT f.stream_time FROM frame AS f WHERE f.checkpoint = 3 AND f.stream_time BETWEEN 0 "
+        "AND 400 ORDER BY f.checkpoint DESC, f.stream_time DESC LIMIT 1",
+        "SELECT c.key FROM checkpoint AS c WHERE c.state = 'complete' AND c.key < 9000 ORDER BY "
+        "c.key DESC LIMIT 50",
+        "SELECT c.key FROM checkpoint AS c WHERE c.state = 'complete' AND c.key < 9000 AND c.job = "
+        "7 ORDER BY c.key DESC LIMIT 50"}) {
+    const std::string plan = plan_of(*sql, query);
+    ck_assert_msg(plan.find("Index") != std::string::npos && plan.find("Sort") == std::string::npos,
+                  "%s", plan.c_str());
+  }
+}
+GST_END_TEST
+
+static Suite *postgres_server_suite() {
+  Suite *suite = suite_create("postgres_server");
+  TCase *tc = tcase_create("general");
+  suite_add_tcase(suite, tc);
+  tcase_add_loop_test(tc, g04_the_lost_answer_of_a_commit_leaves_one_commit, 0, 2);
+  tcase_add_test(tc, g04_a_call_whose_answer_was_lost_is_made_again);
+  tcase_add_test(tc, connections_that_the_server_ended_are_replaced);
+  tcase_add_test(tc, transactions_that_were_in_each_others_way_are_made_again);
+  tcase_add_test(tc, g28_a_server_that_says_nothing_is_given_up);
+  tcase_add_test(tc, g32_many_processes_make_the_schema_at_once);
+  tcase_add_test(tc, g32_a_newer_schema_is_refused);
+  tcase_add_test(tc, the_tables_of_another_program_are_left_alone);
+  tcase_add_test(tc, a_database_that_is_not_utf8_is_refused);
+  tcase_add_test(tc, the_documented_grants_are_enough);
+  tcase_add_test(tc, a_role_without_rights_is_told_so);
+  tcase_add_test(tc, g36_the_password_of_a_refused_login_is_not_shown);
+  tcase_add_test(tc, g31_the_documented_queries_use_their_indexes);
+  return suite;
+}
+
+int main(int argc, char **argv) {
+  if (!have_postgres_server()) return 77;
+  gst_check_init(&argc, &argv);
+  return gst_check_run_suite(postgres_server_suite(), "postgres_server", __FILE__);
+}
