@@ -178,6 +178,26 @@ GST_START_TEST(transactions_that_were_in_each_others_way_are_made_again) {
 }
 GST_END_TEST
 
+GST_START_TEST(g22_a_lease_lost_while_the_rows_are_written_stops_the_commit) {
+  Fixture f(std::make_unique<PostgresPlace>());
+  f.add_checkpoint("decode");
+  const CheckpointRow before = f.checkpoint;
+  const CommitBatch batch = f.next_commit(2);
+  std::unique_ptr<SqlAccess> sql = f.place->sql();
+  const std::string schema = static_cast<PostgresPlace &>(*f.place).schema();
+  // As if another writer took it between the first look and the last.
+  MUST(sql->execute("CREATE FUNCTION take() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE " +
+                    schema +
+                    ".stage_lease SET epoch = epoch + 1; RETURN NULL; END $$; CREATE TRIGGER take "
+                    "AFTER INSERT ON commits FOR EACH STATEMENT EXECUTE FUNCTION take()"));
+  FAILS_WITH(Code::kLeaseLost, f.store->commit(f.lease, batch, f.cancel));
+  ck_assert(same(before, MUST(f.store->get_checkpoint(f.checkpoint.id, f.cancel))));
+  ck_assert(MUST(f.store->read_frames({f.checkpoint.key}, f.cancel)).empty());
+  MUST(sql->execute("DROP TRIGGER take ON commits"));
+  f.commit(batch);
+}
+GST_END_TEST
+
 GST_START_TEST(g28_a_server_that_says_nothing_is_given_up) {
   Fixture f(std::make_unique<PostgresPlace>());
   f.add_checkpoint("decode");
@@ -473,6 +493,7 @@ static Suite *postgres_server_suite() {
   tcase_add_test(tc, g04_a_call_whose_answer_was_lost_is_made_again);
   tcase_add_test(tc, connections_that_the_server_ended_are_replaced);
   tcase_add_test(tc, transactions_that_were_in_each_others_way_are_made_again);
+  tcase_add_test(tc, g22_a_lease_lost_while_the_rows_are_written_stops_the_commit);
   tcase_add_test(tc, g28_a_server_that_says_nothing_is_given_up);
   tcase_add_test(tc, g32_many_processes_make_the_schema_at_once);
   tcase_add_test(tc, g32_a_newer_schema_is_refused);

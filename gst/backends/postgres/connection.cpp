@@ -166,6 +166,8 @@ Status Connection::collect(ResultPtr &result) {
       case PGRES_COPY_IN:
         result = std::move(next);
         return status;
+      case PGRES_PIPELINE_ABORTED:  // skipped, since the statement before it failed
+        break;
       default:
         if (status.is_ok()) status = failure(next.get());
         if (lost_) return status;
