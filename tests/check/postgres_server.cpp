@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -14,6 +15,7 @@
 #include "support/check.h"
 #include "support/postgres_place.h"
 #include "support/relay.h"
+#include "support/temp_dir.h"
 
 using namespace checkpoint;
 using namespace checkpoint::conformance;
@@ -212,6 +214,71 @@ GST_START_TEST(g28_a_server_that_says_nothing_is_given_up) {
   Status status = status_of(store->ensure_job("slow", Uuid::random(), IdentityKey{}, f.cancel));
   ck_assert_msg(status.is(Code::kTimeout) && status.retryable(), "%s", status.to_string().c_str());
   MUST(store->uuid(f.cancel));
+}
+GST_END_TEST
+
+namespace {
+
+// A server of the test's own, which it may stop; the place of every test after it is there.
+class OwnServer {
+ public:
+  OwnServer() {
+    std::ofstream(folder_.file(".gst-checkpoint-services")).flush();  // for the script to believe
+    run("start");
+    std::ifstream file(folder_.file("postgres/uri"));
+    std::string uri;
+    std::getline(file, uri);
+    g_setenv("GST_CHECKPOINT_TEST_POSTGRES", uri.c_str(), TRUE);
+  }
+  ~OwnServer() { run("stop"); }
+  void run(const char *what) {
+    const std::string command = std::string(std::getenv("GST_CHECKPOINT_SOURCE")) +
+                                "/tests/services/postgres " + what + " " + folder_.path();
+    ck_assert_msg(std::system(command.c_str()) == 0, "%s", command.c_str());
+  }
+
+ private:
+  const TempDir folder_;
+};
+
+}  // namespace
+
+GST_START_TEST(g01_a_restart_of_the_server_loses_no_commit) {
+  OwnServer server;
+  Fixture f(std::make_unique<PostgresPlace>());
+  f.add_checkpoint("decode");
+  constexpr uint64_t kCommits = 60;
+  std::vector<CommitBatch> batches;
+  for (uint64_t i = 0; i < kCommits; i++) batches.push_back(f.next_commit(2));
+  std::atomic<bool> restarted{false};
+  std::atomic<uint64_t> done{0};
+  Status status;
+  std::thread writer([&] {
+    for (uint64_t i = 0; i < kCommits && status.is_ok(); i++) {
+      // Some before, some while it happens, and some after.
+      while (i + 20 > kCommits && !restarted) f.cancel.sleep_for(milliseconds(1));
+      status = f.store->commit(f.lease, batches[i], f.cancel);
+      if (status.is(Code::kUnknownOutcome)) {
+        f.lease = MUST(f.store->acquire_lease(f.job.key, f.lease.branch, f.lease.stage,
+                                              f.lease.owner, kMinute, nullptr, f.cancel));
+        const uint64_t commits = MUST(f.store->get_checkpoint(f.checkpoint.id, f.cancel)).commit_no;
+        ck_assert(commits == i || commits == i + 1);
+        status = commits == i ? f.store->commit(f.lease, batches[i], f.cancel) : Status::ok();
+      }
+      done++;
+    }
+  });
+  while (done < 5) ck_assert(f.cancel.sleep_for(milliseconds(1)));
+  server.run("restart");
+  restarted = true;
+  writer.join();
+  MUST(status);
+  const CheckpointRow row = MUST(f.store->get_checkpoint(f.checkpoint.id, f.cancel));
+  ck_assert(row.commit_no == kCommits && row.frames == 2 * kCommits);
+  std::vector<FrameRow> rows =
+      MUST(f.store->read_frames({f.checkpoint.key, 0, false, 1000}, f.cancel));
+  ck_assert(rows.size() == 2 * kCommits);
+  for (size_t i = 0; i < rows.size(); i++) ck_assert(same(rows[i], batches[i / 2].frames[i % 2]));
 }
 GST_END_TEST
 
@@ -495,6 +562,7 @@ static Suite *postgres_server_suite() {
   tcase_add_test(tc, transactions_that_were_in_each_others_way_are_made_again);
   tcase_add_test(tc, g22_a_lease_lost_while_the_rows_are_written_stops_the_commit);
   tcase_add_test(tc, g28_a_server_that_says_nothing_is_given_up);
+  tcase_add_test(tc, g01_a_restart_of_the_server_loses_no_commit);
   tcase_add_test(tc, g32_many_processes_make_the_schema_at_once);
   tcase_add_test(tc, g32_a_newer_schema_is_refused);
   tcase_add_test(tc, the_tables_of_another_program_are_left_alone);
