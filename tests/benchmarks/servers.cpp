@@ -50,8 +50,8 @@ BareS3 bare_server() {
 }
 
 std::string s3_uri(const BareS3 &server, const std::string &place) {
-  return "s3://" + server.bucket + "/" + place + "?endpoint-uri=" + server.endpoint +
-         "&region=" + server.region + "&force-path-style=true";
+  return "s3://" + server.bucket + "/" + place + "?endpoint=" + server.endpoint +
+         "&region=" + server.region + "&path-style=yes";
 }
 
 std::string sqlite_path() { return options.dir + "/" + new_place() + ".db"; }
