@@ -39,9 +39,10 @@ class ByteWriter {
     std::memcpy(&bits, &v, sizeof bits);
     u64(bits);
   }
-  // Not insert(): g++ 14 takes its reallocation for an overflow.
+  // Not insert(): g++ 14 takes its reallocation for an overflow, and so it does with any size that
+  // it knows no bound of.
   void raw(ByteView bytes) {
-    if (bytes.empty()) return;
+    if (bytes.empty() || bytes.size() > PTRDIFF_MAX) return;
     size_t at = out_.size();
     out_.resize(at + bytes.size());
     std::memcpy(out_.data() + at, bytes.data(), bytes.size());
