@@ -25,10 +25,11 @@ Result<int64_t> number(Connection &connection, const char *sql) {
 
 // The version of the schema, 0 for an empty database; an error for what is not ours to touch.
 Result<int64_t> schema_version(Connection &connection) {
-  CHECKPOINT_ASSIGN_OR_RETURN(int64_t application, number(connection, "PRAGMA application_id"));
-  CHECKPOINT_ASSIGN_OR_RETURN(int64_t version, number(connection, "PRAGMA user_version"));
   CHECKPOINT_ASSIGN_OR_RETURN(int64_t objects,
                               number(connection, "SELECT count(*) FROM sqlite_schema"));
+  CHECKPOINT_ASSIGN_OR_RETURN(int64_t version, number(connection, "PRAGMA user_version"));
+  // Last: when another process makes the schema meanwhile, what was seen of it is marked by now.
+  CHECKPOINT_ASSIGN_OR_RETURN(int64_t application, number(connection, "PRAGMA application_id"));
   const std::string where = connection.location().display();
   if (application != kApplicationId && (version != 0 || objects != 0))
     return Status(Code::kInvalidArgument, where + " is the database of another program",
