@@ -347,8 +347,7 @@ GST_START_TEST(g25_reverse_always_has_an_end) {
     GstElement *source = place.make_source();
     g_object_set(source, "stop-index", stop, nullptr);
     SourceRun run(source);
-    run.set_state(GST_STATE_PAUSED);
-    run.set_state(GST_STATE_PLAYING);
+    run.play_to_end();
     const auto passed = play_from(run, -1.0, kIndex, kFlush, kSet, 0, kSet, -1);
     ck_assert(SourceRun::indexes(passed) == (stop == 0 ? numbers(0, 0) : down(9, 0)));
     const GstSegment segment = last_segment(passed);
