@@ -144,7 +144,7 @@ static void gst_checkpoint_src_set_property(GObject *object, guint id, const GVa
       priv.settings.metadata_store = text_of(value);
       break;
     default:
-      known = false;
+      known = priv.settings.s3.set(id, value);
   }
   GST_OBJECT_UNLOCK(object);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -202,7 +202,7 @@ static void gst_checkpoint_src_get_property(GObject *object, guint id, GValue *v
       set_text(value, checkpoint::mask_uri(priv.settings.metadata_store));
       break;
     default:
-      known = false;
+      known = priv.settings.s3.get(id, value);
   }
   GST_OBJECT_UNLOCK(object);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -251,6 +251,7 @@ static gboolean gst_checkpoint_src_start(GstBaseSrc *src) {
   SourceSettings settings = priv.settings;
   GST_OBJECT_UNLOCK(src);
   if (settings.frame_store.empty()) settings.frame_store = checkpoint::default_frame_store_uri();
+  settings.frame_store = settings.s3.apply(settings.frame_store);
   if (settings.metadata_store.empty())
     settings.metadata_store = checkpoint::default_metadata_store_uri();
   return priv.player.start(settings);
@@ -439,10 +440,12 @@ static void install_properties(GObjectClass *klass) {
                           "Bytes of frames to hold ready; one frame always fits", 0, G_MAXUINT64,
                           SourceSettings().read_ahead, kFlags));
   text(PROP_FRAME_STORE, "frame-store", "Frame store",
-       "Where frames are: a folder or file:// URI, memory://name (default: "
+       "Where frames are: a folder or file:// URI, s3://bucket/prefix, memory://name (default: "
        "$GST_CHECKPOINT_FRAME_STORE, else a folder under $XDG_DATA_HOME)");
+  checkpoint::S3Properties::install(klass);
   text(PROP_METADATA_STORE, "metadata-store", "Metadata store",
-       "Where everything else is: a file or sqlite:// URI, memory://name (default: "
+       "Where everything else is: a file or sqlite:// URI, postgresql:// URI, memory://name "
+       "(default: "
        "$GST_CHECKPOINT_METADATA_STORE, else a file under $XDG_DATA_HOME)");
 }
 

@@ -106,6 +106,8 @@ std::shared_ptr<CheckpointWriter> Recorder::taking() const { return ending_ ? nu
 
 bool Recorder::start(const RecorderSettings &settings) {
   settings_ = settings;
+  settings_.frame_store = settings_.s3.apply(
+      settings_.frame_store.empty() ? default_frame_store_uri() : settings_.frame_store);
   begun_ = ending_ = false;
   caps_.reset();
   segment_.reset();
@@ -135,8 +137,7 @@ bool Recorder::start(const RecorderSettings &settings) {
                     std::string("this build has no codec ") + codec_name(settings_.writer.codec));
     // Makes and throws away: a URI that can't work is said now and here.
     const StoreRegistry &stores = StoreRegistry::instance();
-    if (!settings_.frame_store.empty())
-      CHECKPOINT_RETURN_IF_ERROR(stores.make_frame_store(settings_.frame_store).status());
+    CHECKPOINT_RETURN_IF_ERROR(stores.make_frame_store(settings_.frame_store).status());
     if (!settings_.metadata_store.empty())
       CHECKPOINT_RETURN_IF_ERROR(stores.make_metadata_store(settings_.metadata_store).status());
     return Status::ok();
@@ -197,11 +198,9 @@ struct Recorder::BusWatch {
 };
 
 void Recorder::open_writer() {
-  std::string frames =
-      settings_.frame_store.empty() ? default_frame_store_uri() : settings_.frame_store;
   std::string metadata =
       settings_.metadata_store.empty() ? default_metadata_store_uri() : settings_.metadata_store;
-  auto opener = [frames, metadata](Cancellation &cancel) {
+  auto opener = [frames = settings_.frame_store, metadata](Cancellation &cancel) {
     return Stores::open(frames, metadata, Stores::Access::kWrite, cancel);
   };
   std::shared_ptr<CheckpointWriter> opened;

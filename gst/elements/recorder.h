@@ -17,6 +17,7 @@
 #include "core/writer.h"
 #include "elements/gst_handles.h"
 #include "elements/lineage.h"
+#include "elements/s3_properties.h"
 #include "elements/stream_caps.h"
 
 namespace checkpoint {
@@ -31,6 +32,7 @@ struct RecorderSettings {
   unsigned commit_timeout_ms = 120000;
   unsigned stop_timeout_ms = 1000;
   bool post_messages = true;
+  S3Properties s3;
 };
 
 class Recorder {

@@ -94,11 +94,12 @@ void install_recorder_properties(GObjectClass *klass) {
   text(kParentId, "parent-id", "Parent id",
        "Id of the checkpoint that this stage is run from (default: from a checkpointsrc upstream)");
   text(kFrameStore, "frame-store", "Frame store",
-       "Where frames go: a folder or file:// URI, memory://name (default: "
+       "Where frames go: a folder or file:// URI, s3://bucket/prefix, memory://name (default: "
        "$GST_CHECKPOINT_FRAME_STORE, else a folder under "
        "$XDG_DATA_HOME)");
   text(kMetadataStore, "metadata-store", "Metadata store",
-       "Where everything else goes: a file or sqlite:// URI, memory://name (default: "
+       "Where everything else goes: a file or sqlite:// URI, postgresql:// URI, memory://name "
+       "(default: "
        "$GST_CHECKPOINT_METADATA_STORE, else "
        "a file under $XDG_DATA_HOME)");
   text(kVideoPath, "video-path", "Video path",
@@ -135,6 +136,7 @@ void install_recorder_properties(GObjectClass *klass) {
       g_param_spec_boolean("post-messages", "Post messages",
                            "Post a message for each commit and progress messages",
                            defaults.post_messages, kFlags));
+  S3Properties::install(klass);
   gst_type_mark_as_plugin_api(codec_type(), static_cast<GstPluginAPIFlags>(0));
   gst_type_mark_as_plugin_api(leaky_type(), static_cast<GstPluginAPIFlags>(0));
 }
@@ -196,7 +198,7 @@ bool set_recorder_property(RecorderSettings &s, guint id, const GValue *value) {
       s.post_messages = g_value_get_boolean(value);
       return true;
     default:
-      return false;
+      return s.s3.set(id, value);
   }
 }
 
@@ -258,7 +260,7 @@ bool get_recorder_property(const RecorderSettings &s, guint id, GValue *value) {
       g_value_set_boolean(value, s.post_messages);
       return true;
     default:
-      return false;
+      return s.s3.get(id, value);
   }
 }
 

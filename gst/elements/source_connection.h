@@ -11,6 +11,7 @@
 #include "core/reader.h"
 #include "core/stores.h"
 #include "elements/checkpoint_uri.h"
+#include "elements/s3_properties.h"
 #include "elements/stream_caps.h"
 
 namespace checkpoint {
@@ -21,6 +22,7 @@ struct SourceSettings {
   uint64_t read_ahead = ReaderOptions().read_ahead;  // bytes
   bool skip_missing = false;
   std::string frame_store, metadata_store;  // URIs
+  S3Properties s3;
 };
 
 // Immutable but for the reader, which belongs to the streaming thread; the rest may be used by any
