@@ -19,7 +19,7 @@ namespace {
 
 [[noreturn]] void die(const std::string &message) {
   std::fprintf(stderr, "bare S3: %s\n", message.c_str());
-  std::exit(1);
+  std::_Exit(1);  // other threads go on
 }
 
 std::string variable(const char *name) {
@@ -36,7 +36,6 @@ class Connection {
     set(CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
     set(CURLOPT_BUFFERSIZE, 512L * 1024);
     headers_ = curl_slist_append(headers_, "x-amz-content-sha256: UNSIGNED-PAYLOAD");
-    headers_ = curl_slist_append(headers_, "Expect:");
     set(CURLOPT_HTTPHEADER, headers_);
   }
   ~Connection() {

@@ -106,7 +106,7 @@ namespace {
 
 // Runs `line`, which ends in an appsink named "out", and hands each frame to the script.
 double by_hand(const std::string &line) {
-  FILE *script = popen("python3 '" BY_HAND "'", "w");
+  FILE *script = popen("/usr/bin/python3 '" BY_HAND "'", "w");
   if (!script) die("python3");
   GstElement *pipeline = gst_parse_launch(line.c_str(), nullptr);
   GstElement *out = gst_bin_get_by_name(GST_BIN(pipeline), "out");
