@@ -251,7 +251,6 @@ class CurlTransfers : public HttpTransfers {
     set(CURLOPT_ERRORBUFFER, t.error.data());
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_FOLLOWLOCATION, 0L);  // an answer must not lead a signed request elsewhere
-    set(CURLOPT_PATH_AS_IS, 1L);      // "..." is a fine name; libcurl would tidy up what looks odd
     set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_QUICK_EXIT, 1L);  // a cancelled look-up of a name is not waited for
