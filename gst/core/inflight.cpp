@@ -32,7 +32,8 @@ void InflightPayloads::place(const Digest &digest, PendingPayload &payload, cons
   payload.pack = std::move(pack);
   payload.pack_uuid = pack_uuid;
   payload.state = PendingPayload::State::kPlaced;
-  if (!payload.pack) payloads_.erase(digest);  // the metadata store answers for it
+  // The metadata store answers for it, or it may never be stored.
+  if (!payload.pack || payload.pack->retired) payloads_.erase(digest);
   changed_.notify_all();
 }
 
@@ -78,6 +79,18 @@ OpenPack::State InflightPayloads::state(const OpenPack &pack) const {
 void InflightPayloads::set_sealed(OpenPack &pack) {
   std::lock_guard lock(mutex_);
   pack.state = OpenPack::State::kSealed;
+}
+
+void InflightPayloads::retire(OpenPack &pack) {
+  std::lock_guard lock(mutex_);
+  if (pack.state == OpenPack::State::kDurable) return;
+  pack.retired = true;
+  std::erase_if(payloads_, [&](const auto &entry) { return entry.second->pack.get() == &pack; });
+}
+
+bool InflightPayloads::reliable(const OpenPack &pack) const {
+  std::lock_guard lock(mutex_);
+  return pack.state != OpenPack::State::kFailed && !pack.retired;
 }
 
 void InflightPayloads::set_done(OpenPack &pack, Status status, PackKey key, uint64_t size,

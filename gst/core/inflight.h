@@ -31,6 +31,7 @@ struct OpenPack {
   // The rest is protected by the InflightPayloads' mutex, and fixed once the state is kDurable or
   // kFailed.
   State state = State::kBuilding;
+  bool retired = false;
   PackKey key = 0;
   uint64_t size = 0;
   std::optional<std::array<uint8_t, 32>> sha256;
@@ -72,6 +73,10 @@ class InflightPayloads {
   PendingPayload::State state(const PendingPayload &payload) const;
   OpenPack::State state(const OpenPack &pack) const;
   void set_sealed(OpenPack &pack);
+  // Nobody begins to rely on it from here on: its writer ends, and may not get it stored.
+  void retire(OpenPack &pack);
+  // May a payload be looked for in it? Not when it failed or was retired.
+  bool reliable(const OpenPack &pack) const;
   // Ends the pack's way; runs the wakers of all writers.
   void set_done(OpenPack &pack, Status status, PackKey key, uint64_t size,
                 const std::optional<std::array<uint8_t, 32>> &sha256);

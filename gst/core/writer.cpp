@@ -111,6 +111,12 @@ void CheckpointWriter::Impl::abort_waits() {
       stats.queued_bytes -= (*slot)->held_bytes;
       stats.queued_frames--;
     }
+    if (shared) {
+      if (open_pack) shared->retire(*open_pack);
+      for (const auto &commit : commits)
+        for (const auto &pack : {commit->pack, commit->plain_pack})
+          if (pack) shared->retire(*pack);
+    }
     room.notify_all();
     work_due.notify_all();
     put_due.notify_all();

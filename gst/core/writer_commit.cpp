@@ -211,6 +211,16 @@ Status CheckpointWriter::Impl::run() {
   return Status::ok();
 }
 
+namespace {
+// That we share its frames was our choice, so it is no cancelling of ours.
+Status other_failed(const Status &failure) {
+  const char *what = "another writer of this process, which was storing frames that are also ours";
+  if (!failure.is(Code::kCancelled)) return failure.with_context(what);
+  return Status(Code::kUnavailable, std::string(what) + ", was stopped before they were stored",
+                "run this stage again");
+}
+}  // namespace
+
 // Is everything that the first commit refers to durable? Asks other writers for packs of theirs
 // that are still open.
 Result<bool> CheckpointWriter::Impl::head_durable(std::unique_lock<std::mutex> &lock) {
@@ -223,8 +233,7 @@ Result<bool> CheckpointWriter::Impl::head_durable(std::unique_lock<std::mutex> &
   std::vector<std::shared_ptr<OpenPack>> building;
   for (const auto &pack : open_packs) {
     OpenPack::State state = inflight->state(*pack);
-    if (state == OpenPack::State::kFailed)
-      return pack->failure.with_context("a pack that another writer of this process was storing");
+    if (state == OpenPack::State::kFailed) return other_failed(pack->failure);
     if (state == OpenPack::State::kBuilding) building.push_back(pack);
     durable = durable && state == OpenPack::State::kDurable;
   }

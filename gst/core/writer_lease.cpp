@@ -33,8 +33,13 @@ class Holders {
     holders_.erase(leaving);
     gone_.notify_all();
   }
-  // Until those who are leaving the stage have left it. False: there was none.
-  bool wait(const Stage &stage, std::chrono::milliseconds patience, Cancellation &cancel) {
+  // Is somebody leaving the stage?
+  bool leaving(const Stage &stage) {
+    std::lock_guard lock(mutex_);
+    return leaving_locked(stage);
+  }
+  // Until those who are leaving the stage have left it.
+  void wait(const Stage &stage, std::chrono::milliseconds patience, Cancellation &cancel) {
     bool cancelled = false;  // protected by mutex_
     Cancellation::Hook hook(cancel, [&] {
       std::lock_guard lock(mutex_);
@@ -42,17 +47,15 @@ class Holders {
       gone_.notify_all();
     });
     std::unique_lock lock(mutex_);
-    auto nobody = [&] {
-      return std::none_of(holders_.begin(), holders_.end(), [&](const auto &holder) {
-        return holder.second == stage && *holder.first;
-      });
-    };
-    if (nobody()) return false;
-    gone_.wait_for(lock, patience, [&] { return cancelled || nobody(); });
-    return true;
+    gone_.wait_for(lock, patience, [&] { return cancelled || !leaving_locked(stage); });
   }
 
  private:
+  bool leaving_locked(const Stage &stage) const {
+    return std::any_of(holders_.begin(), holders_.end(),
+                       [&](const auto &holder) { return holder.second == stage && *holder.first; });
+  }
+
   std::mutex mutex_;
   std::condition_variable gone_;
   std::map<const std::atomic<bool> *, Stage> holders_;  // protected by mutex_
@@ -68,6 +71,8 @@ Status CheckpointWriter::Impl::take_lease() {
   for (;;) {
     std::chrono::milliseconds expires_in{0};
     SteadyTime asked;
+    // Asked first: one that leaves meanwhile may still have had it when we asked for it.
+    const bool leaving = Holders::instance().leaving(stage);
     auto taken = patiently(cancel, [&] {
       asked = std::chrono::steady_clock::now();
       return stores->metadata->acquire_lease(job.key, fields->branch, fields->stage, owner,
@@ -84,8 +89,10 @@ Status CheckpointWriter::Impl::take_lease() {
     }
     CHECKPOINT_RETURN_IF_ERROR(cancel.check());
     if (!taken.status().is(Code::kBusy) || taken.status().retryable()) return taken.status();
-    if (!std::exchange(waited_here, true) && Holders::instance().wait(stage, options.lease, cancel))
+    if (leaving && !std::exchange(waited_here, true)) {
+      Holders::instance().wait(stage, options.lease, cancel);
       continue;
+    }
     if (expires_in.count() <= 0 || std::exchange(waited_there, true)) return taken.status();
     observe([&](WriterObserver &o) {
       o.on_progress("lease", taken.status().message() + "; waiting for its lease to run out", -1);

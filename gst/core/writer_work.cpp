@@ -149,7 +149,7 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
       if (!claim.payload->pack) {
         CHECKPOINT_ASSIGN_OR_RETURN(KnownPack pack, pin(claim.payload->ref.pack));
         if (!pack.usable) continue;
-      } else if (inflight->state(*claim.payload->pack) == OpenPack::State::kFailed) {
+      } else if (!inflight->reliable(*claim.payload->pack)) {
         continue;
       }
     }

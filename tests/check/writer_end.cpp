@@ -137,6 +137,34 @@ GST_START_TEST(g28_stopping_has_one_deadline_on_a_dead_disk) {
 }
 GST_END_TEST
 
+GST_START_TEST(g32_a_writer_that_shared_frames_of_a_stopped_one_says_so) {
+  Place place;
+  auto news_a = std::make_shared<News>(), news_b = std::make_shared<News>();
+  auto gate_a = std::make_shared<Gate>(), gate_b = std::make_shared<Gate>();
+  std::atomic<int> puts{0};
+  place.frames->before("put", [&](const FrameStoreCall &, Cancellation &cancel) {
+    return (++puts == 1 ? gate_a : gate_b)->pass(cancel);
+  });
+  CheckpointWriter a(place.opener(), small_packs(), news_a);
+  ck_assert(a.begin(fields("a"), false).is_ok());
+  for (int i = 0; i < 4; i++) ck_assert(push(a, i).is_ok());
+  gate_a->wait_for_arrivals(1);
+  CheckpointWriter b(place.opener(), small_packs(), news_b);
+  ck_assert(b.begin(fields("b"), false).is_ok());
+  for (int i = 0; i < 4; i++) ck_assert(push(b, i).is_ok());
+  std::thread stream([&] { ck_assert(!b.finish({}, kPatience).is_ok()); });
+  gate_b->wait_for_arrivals(1);  // its records, which point at the pack that a puts
+  ck_assert_int_eq(a.stop(milliseconds(10)), 4);
+  gate_b->open();
+  stream.join();
+  ck_assert_int_eq(news_b->errors.size(), 1);
+  ck_assert(news_b->errors[0].is(Code::kUnavailable));
+  ck_assert(news_b->errors[0].message().find("was stopped before") != std::string::npos);
+  for (const CheckpointRow &row : place.list(true))
+    ck_assert(row.state == CheckpointState::kPartial && row.frames == 0);
+}
+GST_END_TEST
+
 GST_START_TEST(g19_a_reason_to_doubt_leaves_it_partial) {
   Place place;
   auto news = std::make_shared<News>();
@@ -304,6 +332,7 @@ static Suite *writer_end_suite() {
   tcase_add_test(tc, g05_a_commit_that_is_late_and_succeeds_is_no_error);
   tcase_add_test(tc, g19_a_doubt_while_the_last_commit_is_under_way_leaves_it_partial);
   tcase_add_test(tc, g28_stopping_has_one_deadline_on_a_dead_disk);
+  tcase_add_test(tc, g32_a_writer_that_shared_frames_of_a_stopped_one_says_so);
   tcase_add_test(tc, g19_a_reason_to_doubt_leaves_it_partial);
   tcase_add_test(tc, g28_stopping_returns_while_the_store_is_blocked);
   tcase_add_test(tc, stopping_makes_durable_what_there_is_time_for);
