@@ -131,4 +131,4 @@ static Suite *film_suite() {
   tcase_add_test(tc, g15_faces_found_in_a_stored_film_come_back_with_it);
   return suite;
 }
-GST_CHECK_MAIN(film);
+CHECKPOINT_CHECK_MAIN(film);

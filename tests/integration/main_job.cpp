@@ -172,7 +172,7 @@ GST_START_TEST(g15_the_next_stage_knows_where_it_comes_from_and_stores_no_pixel)
                " ! rawvideoparse format=nv12 width=320 height=240 framerate=30/1 ! checkpointsink "
                "job-id=street stage=decode");
   must_succeed(first);
-  const uint64_t before = bytes_below(home.frames());
+  const uint64_t before = home.stored_bytes();
   ck_assert_uint_ge(before, kFrames * kFrameBytes);
 
   Launch second(
@@ -184,7 +184,7 @@ GST_START_TEST(g15_the_next_stage_knows_where_it_comes_from_and_stores_no_pixel)
   ck_assert(printed_number(message, "frames") == kFrames);
   ck_assert(printed_number(message, "bytes-new") == 0);
   ck_assert(printed_number(message, "bytes-reused") == kFrames * kFrameBytes);
-  const uint64_t after = bytes_below(home.frames());
+  const uint64_t after = home.stored_bytes();
   ck_assert_msg(after < before + before / 100, "%lu bytes became %lu",
                 static_cast<unsigned long>(before), static_cast<unsigned long>(after));
 
@@ -257,4 +257,4 @@ static Suite *main_job_suite() {
   tcase_add_test(tc, nothing_is_left_in_memory);
   return suite;
 }
-GST_CHECK_MAIN(main_job);
+CHECKPOINT_CHECK_MAIN(main_job);

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Servers that are away, slow, or whose answers get lost, between a real sink or source and real
+// servers. Whatever happens, a run ends; what it announced is there, and what is shown loads.
+#include <fcntl.h>
+#include <glib.h>
+#include <signal.h>
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/check.h"
+#include "support/durable_place.h"
+#include "support/fault_proxy.h"
+#include "support/launch.h"
+#include "support/pipeline.h"
+
+using namespace checkpoint;
+
+namespace {
+
+using Fault = FaultProxy::Fault;
+using What = FaultProxy::Fault::What;
+
+constexpr size_t kHalf = SmallFilm::kFrames / 2 * SmallFilm::kFrameBytes;
+constexpr size_t kMore = 20 * SmallFilm::kFrameBytes;
+const std::string kFed =
+    "fdsrc blocksize=3072 ! rawvideoparse format=gray8 width=64 height=48 framerate=30/1 ! ";
+
+Launch::Options through(const Home &home, const FaultProxy *s3, const FaultProxy *postgres) {
+  Launch::Options options;
+  options.environment = {
+      "GST_CHECKPOINT_FRAME_STORE=" + home.frame_store(s3 ? s3->port() : 0),
+      "GST_CHECKPOINT_METADATA_STORE=" + home.metadata_store(postgres ? postgres->port() : 0)};
+  return options;
+}
+
+void must_end_well(Launch &launch, const std::string &what) {
+  const int code = launch.wait();
+  ck_assert_msg(code == 0 && launch.errors().empty(), "%s: %d\n%s", what.c_str(), code,
+                launch.tail().c_str());
+}
+
+void must_be_complete(DurablePlace &place, const Launch &launch, const std::string &what) {
+  place.must_hold_what_was_announced(launch);
+  place.must_load();
+  ck_assert_msg(place.value("SELECT state FROM stage_checkpoints WHERE version = " +
+                            std::to_string(place.last_version())) == "complete",
+                "%s", what.c_str());
+}
+
+Fault at_puts(Fault fault) {
+  fault.request = "PUT ";
+  fault.skip = 3;
+  return fault;
+}
+
+// A server's script, which has to succeed.
+void server(const char *name, const char *verb) {
+  const std::string script = std::string(SERVICES) + "/" + name;
+  const gchar *argv[] = {script.c_str(), verb, g_getenv("GST_CHECKPOINT_TEST_SERVICES"), nullptr};
+  ck_assert_msg(argv[2] != nullptr, "the servers are nobody's to stop");
+  gint status = -1;
+  gchar *errors = nullptr;
+  ck_assert(g_spawn_sync(nullptr, const_cast<gchar **>(argv), nullptr, G_SPAWN_DEFAULT, nullptr,
+                         nullptr, nullptr, &errors, &status, nullptr));
+  ck_assert_msg(status == 0, "%s %s: %s", name, verb, errors);
+  g_free(errors);
+}
+
+// A run that is fed half of the film and has announced it.
+struct HalfRun : Launch {
+  HalfRun(const SmallFilm &the_film, const Launch::Options &options)
+      : Launch(kFed + DurablePlace::sink(), fed(options)), film(the_film) {
+    signal(SIGPIPE, SIG_IGN);
+    write_input(film.bytes.data(), kHalf);
+    // Nearly all of it: then the pipe is empty.
+    for (uint64_t frames = 0; frames < SmallFilm::kFrames / 2 - 6;) {
+      const auto line = wait_for("gst-checkpoint-commit");
+      ck_assert_msg(line.has_value(), "%s", tail().c_str());
+      frames = *printed_number(*line, "frames");
+    }
+  }
+  // As much as a pipe holds: nobody may take it just now.
+  void feed_some_more() { write_input(film.bytes.data() + kHalf, kMore); }
+  void feed_the_rest() {
+    write_input(film.bytes.data() + kHalf + kMore, film.bytes.size() - kHalf - kMore);
+    close_input();
+  }
+  static Launch::Options fed(Launch::Options options) {
+    options.input = true;
+    return options;
+  }
+  const SmallFilm &film;
+};
+
+void must_fail(const std::string &line, const Launch::Options &options,
+               std::initializer_list<std::string> words) {
+  Launch launch(line, options);
+  const int code = launch.wait();
+  const auto errors = launch.errors();
+  ck_assert_msg(code > 0 && !errors.empty(), "%d\n%s", code, launch.tail().c_str());
+  for (const std::string &word : words)
+    ck_assert_msg(errors[0].find(word) != std::string::npos, "no \"%s\" in: %s", word.c_str(),
+                  errors[0].c_str());
+}
+
+}  // namespace
+
+GST_START_TEST(a_put_that_fails_on_the_wire_is_made_again) {
+  SmallFilm film;
+  const std::vector<std::pair<std::string, Fault>> faults = {
+      {"503", {.what = What::kAnswer, .times = 2, .answer = s3_error(503, "SlowDown")}},
+      {"429", {.what = What::kAnswer, .answer = s3_error(429, "TooManyRequests")}},
+      {"500", {.what = What::kAnswer, .answer = s3_error(500, "InternalError")}},
+      {"reset before", {.what = What::kReset, .times = 3}},
+      {"reset within", {.what = What::kReset, .sent = 5000}},
+      {"closed within", {.what = What::kClose, .sent = 5000}},
+      {"stored, but the answer lost", {.what = What::kReset, .received = 0, .times = 2}},
+      {"half an answer", {.what = What::kClose, .received = 20}},
+      {"slow", {.what = What::kDelay, .received = 0, .delay = std::chrono::milliseconds(300)}},
+  };
+  for (const auto &[what, fault] : faults) {
+    DurablePlace place(film);
+    FaultProxy s3(s3_port());
+    s3.inject(at_puts(fault));
+    Launch launch(SmallFilm::line() + DurablePlace::sink(), through(place, &s3, nullptr));
+    must_end_well(launch, what);
+    ck_assert_msg(s3.struck() == fault.times, "%s", what.c_str());
+    must_be_complete(place, launch, what);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g10_a_get_that_fails_on_the_wire_is_made_again) {
+  SmallFilm film;
+  DurablePlace place(film);
+  Launch store(SmallFilm::line() + DurablePlace::sink());
+  must_end_well(store, "store");
+  const std::vector<std::pair<std::string, Fault>> faults = {
+      {"503", {.what = What::kAnswer, .answer = s3_error(503, "SlowDown")}},
+      {"reset", {.what = What::kReset, .received = 2000}},
+      {"truncated", {.what = What::kClose, .received = 2000}},
+      {"slow", {.what = What::kDelay, .received = 0, .delay = std::chrono::milliseconds(300)}},
+  };
+  for (auto [what, fault] : faults) {
+    FaultProxy s3(s3_port());
+    fault.request = "/frames/";
+    fault.skip = 2;
+    s3.inject(fault);
+    Launch play("checkpointsrc job-id=j stage=s ! filesink location=" + place.file("played.raw"),
+                through(place, &s3, nullptr));
+    must_end_well(play, what);
+    ck_assert_msg(s3.struck() == 1, "%s", what.c_str());
+    ck_assert_msg(same_files(film.file("film.raw"), place.file("played.raw")), "%s", what.c_str());
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g04_a_lost_answer_to_commit_is_asked_for) {
+  SmallFilm film;
+  for (unsigned skip : {0, 1, 2, 3, 4, 5, 6, 8, 11, 15}) {
+    DurablePlace place(film);
+    // The tables are there: what is lost is the answer to what a run does.
+    Launch first(
+        "videotestsrc num-buffers=3 ! video/x-raw,format=GRAY8,width=64,height=48 ! "
+        "checkpointsink job-id=other stage=s");
+    must_end_well(first, "first");
+    FaultProxy postgres(postgres_port());
+    postgres.inject({.what = What::kReset, .reply = postgres_commit_reply(), .skip = skip});
+    Launch launch(SmallFilm::line() + DurablePlace::sink(), through(place, nullptr, &postgres));
+    const std::string what = "commit " + std::to_string(skip);
+    must_end_well(launch, what);
+    ck_assert_msg(postgres.struck() == 1, "%s", what.c_str());
+    place.look_at_all_again();
+    ck_assert(place.value("SELECT frames FROM checkpoint JOIN job ON job.key = checkpoint.job "
+                          "WHERE job_id = 'j'") == std::to_string(SmallFilm::kFrames));
+    Launch play("checkpointsrc job-id=j stage=s ! filesink location=" + place.file("played.raw"));
+    must_end_well(play, what);
+    ck_assert_msg(same_files(film.file("film.raw"), place.file("played.raw")), "%s", what.c_str());
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(a_connection_to_the_database_that_breaks_is_made_again) {
+  SmallFilm film;
+  for (unsigned skip = 2; skip < 80; skip += 7) {
+    DurablePlace place(film);
+    FaultProxy postgres(postgres_port());
+    // In what is sent, and in what comes back.
+    postgres.inject({.what = What::kReset, .sent = 20, .skip = skip});
+    postgres.inject({.what = What::kReset, .received = 5, .skip = skip + 30});
+    Launch launch(SmallFilm::line() + DurablePlace::sink(), through(place, nullptr, &postgres));
+    const int code = launch.wait();
+    ck_assert_uint_ge(postgres.struck(), 1);
+    place.must_hold_what_was_announced(launch);
+    place.must_load();
+    // It may fail at once, before there is anything to lose; a run that stores goes on.
+    if (code == 0 || launch.output().find("gst-checkpoint-commit") != std::string::npos) {
+      ck_assert_msg(code == 0 && launch.errors().empty(), "exchange %u: %d\n%s", skip, code,
+                    launch.tail().c_str());
+      must_be_complete(place, launch, std::to_string(skip));
+    } else {
+      place.must_work_again();
+    }
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(postgresql_is_restarted_within_a_run) {
+  SmallFilm film;
+  for (const char *end : {"stop", "crash"}) {
+    DurablePlace place(film);
+    HalfRun run(film, {});
+    server("postgres", end);
+    run.feed_some_more();
+    server("postgres", "start");
+    run.feed_the_rest();
+    must_end_well(run, end);
+    must_be_complete(place, run, end);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(the_gateway_is_away_within_a_run) {
+  SmallFilm film;
+  DurablePlace place(film);
+  FaultProxy s3(s3_port());
+  HalfRun run(film, through(place, &s3, nullptr));
+  server("s3", "stop");
+  run.feed_some_more();
+  const bool noticed = s3.wait_until_refused(3);
+  server("s3", "start");
+  run.feed_the_rest();
+  ck_assert_msg(noticed, "%s", run.tail().c_str());
+  must_end_well(run, "gateway");
+  must_be_complete(place, run, "gateway");
+}
+GST_END_TEST
+
+GST_START_TEST(g01_killed_while_a_server_does_not_answer) {
+  SmallFilm film;
+  for (unsigned skip : {8, 20, 40}) {
+    for (bool at_postgres : {false, true}) {
+      DurablePlace place(film);
+      FaultProxy s3(s3_port()), postgres(postgres_port());
+      FaultProxy &hanging = at_postgres ? postgres : s3;
+      hanging.inject({.what = What::kHang, .skip = skip, .times = 1000});
+      Launch launch(SmallFilm::line() + DurablePlace::sink(), through(place, &s3, &postgres));
+      ck_assert_msg(hanging.wait_until_struck(1), "%u\n%s", skip, launch.tail().c_str());
+      launch.kill();
+      launch.wait();
+      place.must_hold_what_was_announced(launch);
+      place.must_load();
+      if (skip == 20) place.must_work_again();
+    }
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(what_a_server_refuses_fails_at_once_and_is_named) {
+  Home home;
+  const std::string line = SmallFilm::line() + DurablePlace::sink();
+  Launch::Options options;
+  options.environment = {"AWS_SECRET_ACCESS_KEY=another"};
+  must_fail(line, options, {"SignatureDoesNotMatch"});
+  options.environment = {"AWS_ACCESS_KEY_ID=NOBODY"};
+  must_fail(line, options, {"InvalidAccessKeyId"});
+  std::string elsewhere = home.frame_store();
+  elsewhere.replace(elsewhere.find("://") + 3, elsewhere.find('/', 5) - 5, "no-such-bucket");
+  options.environment = {"GST_CHECKPOINT_FRAME_STORE=" + elsewhere};
+  must_fail(line, options, {"no-such-bucket"});
+  std::string stranger = home.metadata_store();
+  stranger.replace(stranger.find("://") + 3, stranger.find(':', 13) - 13, "stranger");
+  options.environment = {"GST_CHECKPOINT_METADATA_STORE=" + stranger};
+  must_fail(line, options, {"stranger"});
+}
+GST_END_TEST
+
+GST_START_TEST(g03_a_put_that_is_refused_shows_none_of_its_frames) {
+  SmallFilm film;
+  DurablePlace place(film);
+  FaultProxy s3(s3_port());
+  Fault refused{.what = What::kAnswer, .answer = s3_error(403, "AccessDenied")};
+  refused.times = 1000;
+  s3.inject(at_puts(refused));
+  must_fail(SmallFilm::line() + DurablePlace::sink(), through(place, &s3, nullptr),
+            {"AccessDenied"});
+  ck_assert_uint_lt(place.number("SELECT frames FROM checkpoint"), SmallFilm::kFrames);
+  ck_assert(place.value("SELECT state FROM checkpoint") == "partial");
+  place.must_load();
+  place.must_work_again();
+}
+GST_END_TEST
+
+GST_START_TEST(g11_servers_that_can_not_be_reached_are_not_called_empty) {
+  SmallFilm film;
+  DurablePlace place(film);
+  Launch store(SmallFilm::line() + DurablePlace::sink());
+  must_end_well(store, "store");
+  FaultProxy s3(s3_port()), postgres(postgres_port());
+  s3.inject({.what = What::kReset, .times = 1000});
+  postgres.inject({.what = What::kReset, .times = 1000});
+  for (const FaultProxy *to_s3 : {static_cast<const FaultProxy *>(&s3), {}}) {
+    Launch::Options options = through(place, to_s3, to_s3 ? nullptr : &postgres);
+    // Not the whole patience of a run.
+    if (to_s3) options.environment[0] += "&retry-attempts=2";
+    if (!to_s3) options.environment[1] += "&reconnect-timeout=500";
+    Launch play("checkpointsrc job-id=j stage=s ! fakesink", options);
+    ck_assert_int_gt(play.wait(), 0);
+    ck_assert_msg(!play.errors().empty() &&
+                      play.errors()[0].find("o checkpoint for") == std::string::npos &&
+                      play.errors()[0].find(std::to_string((to_s3 ? s3 : postgres).port())) !=
+                          std::string::npos,
+                  "%s", play.tail().c_str());
+  }
+}
+GST_END_TEST
+
+static Suite *wire_faults_suite() {
+  Suite *suite = suite_create("wire_faults");
+  TCase *tc = tcase_create("wire_faults");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, a_put_that_fails_on_the_wire_is_made_again);
+  tcase_add_test(tc, g10_a_get_that_fails_on_the_wire_is_made_again);
+  tcase_add_test(tc, g04_a_lost_answer_to_commit_is_asked_for);
+  tcase_add_test(tc, a_connection_to_the_database_that_breaks_is_made_again);
+  tcase_add_test(tc, postgresql_is_restarted_within_a_run);
+  tcase_add_test(tc, the_gateway_is_away_within_a_run);
+  tcase_add_test(tc, g01_killed_while_a_server_does_not_answer);
+  tcase_add_test(tc, g03_a_put_that_is_refused_shows_none_of_its_frames);
+  tcase_add_test(tc, g11_servers_that_can_not_be_reached_are_not_called_empty);
+  tcase_add_test(tc, what_a_server_refuses_fails_at_once_and_is_named);
+  return suite;
+}
+CHECKPOINT_CHECK_MAIN(wire_faults);
