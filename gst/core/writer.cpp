@@ -91,7 +91,6 @@ Status CheckpointWriter::Impl::start_thread(void (Impl::*body)()) {
 }
 
 void CheckpointWriter::Impl::observe(const std::function<void(WriterObserver &)> &call) {
-  std::lock_guard lock(observer_mutex);
   call(*observer);
 }
 

@@ -6,8 +6,8 @@
 // opens, leases, seals by time and commits in order (writer_commit.cpp). Each holds the Impl, so
 // none outlives it.
 //
-// Lock order: observer_mutex; lease_in_use, then mutex, then InflightPayloads' own. The observer is
-// not called with lease_in_use held, and no store, observer or FrameInput with `mutex` held.
+// Lock order: lease_in_use, then mutex, then InflightPayloads' own. The observer is called with
+// none of them held, and no store or FrameInput with `mutex`.
 #pragma once
 
 #include <atomic>
@@ -188,8 +188,6 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   uint64_t frames_durable = 0, commits_done = 0;
   uint64_t bytes_new = 0, bytes_reused = 0;
   uint64_t first_time = kNone, end_time = kNone;
-
-  std::mutex observer_mutex;  // one call to the observer at a time
 
   // --- writer.cpp
   bool queue_full(const Slot &next) const;

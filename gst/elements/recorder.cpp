@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elements/recorder.h"
 
+#include <condition_variable>
+#include <thread>
+#include <vector>
+
 #include "common/uuid.h"
 #include "core/codec.h"
 #include "core/names.h"
@@ -18,28 +22,51 @@ namespace checkpoint {
 // The writer's news, told on its threads, as messages of the element.
 class Recorder::Observer : public WriterObserver {
  public:
-  Observer(GstElement *element, bool post_messages)
-      : element_(element), post_messages_(post_messages) {}
+  Observer(GstElement *element, bool post_messages) : post_messages_(post_messages) {
+    g_weak_ref_init(&element_, element);
+  }
+  ~Observer() override { g_weak_ref_clear(&element_); }
+  Observer(const Observer &) = delete;
+  Observer &operator=(const Observer &) = delete;
 
-  // After it the element may go.
+  // From here on nothing is posted, but for a message that is on its way already.
   void detach() {
+    g_weak_ref_set(&element_, nullptr);
+    let_go(true);
+  }
+  // Whoever waits for the ERROR to be posted need not: the stream ends anyway.
+  void let_go(bool yes) {
     std::lock_guard lock(mutex_);
-    element_ = nullptr;
+    let_go_ = yes;
+    posted_now_.notify_all();
   }
   // The one ERROR; false when there was one already. It is on the bus when this returns, whoever
   // posted it, so that no flow error overtakes it.
   bool report(const Status &status) {
-    std::lock_guard lock(mutex_);
-    if (reported_) return false;
-    reported_ = true;
-    if (element_) post_error(element_, status);
+    {
+      std::unique_lock lock(mutex_);
+      if (reported_) {
+        wait_until_posted(lock);
+        return false;
+      }
+      reported_ = true;
+      poster_ = std::this_thread::get_id();
+    }
+    with_element([&](GstElement *element) { post_error(element, status); });
+    {
+      std::lock_guard lock(mutex_);
+      posted_ = true;
+      posted_now_.notify_all();
+    }
     first_answer_.give(false);
     return true;
   }
   // Waits a moment for the stores. False: an error is on the bus.
   bool may_go_on() { return first_answer_.wait(kFirstAnswerPatience); }
+  // Is the ERROR on the bus?
   bool reported() {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (reported_) wait_until_posted(lock);
     return reported_;
   }
   void warn(const Status &status) {
@@ -80,15 +107,27 @@ class Recorder::Observer : public WriterObserver {
   void on_error(const Status &status) override { report(status); }
 
  private:
+  // No lock is held while posting, since a handler on the bus may call into the element, and may
+  // even stop it. The element is kept meanwhile.
   void with_element(const std::function<void(GstElement *)> &call) {
-    std::lock_guard lock(mutex_);
-    if (element_) call(element_);
+    auto *element = static_cast<GstElement *>(g_weak_ref_get(&element_));
+    if (!element) return;
+    call(element);
+    gst_object_unref(element);
+  }
+  // A handler of that very message does not wait for itself.
+  void wait_until_posted(std::unique_lock<std::mutex> &lock) {
+    if (poster_ == std::this_thread::get_id()) return;
+    posted_now_.wait(lock, [this] { return posted_ || let_go_; });
   }
 
-  std::mutex mutex_;     // held while posting, so that detach() waits for it
-  GstElement *element_;  // protected by mutex_
+  GWeakRef element_;
   const bool post_messages_;
-  bool reported_ = false;  // protected by mutex_
+  std::mutex mutex_;
+  std::condition_variable posted_now_;
+  bool reported_ = false, posted_ = false;  // protected by mutex_
+  bool let_go_ = false;                     // protected by mutex_
+  std::thread::id poster_;                  // protected by mutex_
   FirstAnswer first_answer_;
 };
 
@@ -110,8 +149,6 @@ bool Recorder::start(const RecorderSettings &settings) {
       settings_.frame_store.empty() ? default_frame_store_uri() : settings_.frame_store);
   begun_ = ending_ = false;
   caps_.reset();
-  segment_.reset();
-  tags_.reset();
   lineage_.reset();
   if (observer_) observer_->detach();
   observer_ = std::make_shared<Observer>(element_, settings.post_messages);
@@ -293,8 +330,6 @@ bool Recorder::event(GstEvent *event, const WaitFunction &wait) {
     return true;
   }
   if (!*encoded) return true;  // not part of what a stage hands on
-  if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT) segment_.reset(gst_event_ref(event));
-  if (GST_EVENT_TYPE(event) == GST_EVENT_TAG) tags_.reset(gst_event_ref(event));
   auto current = taking();
   while (current) {
     Status status = current->push_event((*encoded)->type, std::move((*encoded)->body));
@@ -323,6 +358,22 @@ std::string Recorder::upstream_uri() const {
   gst_query_unref(query);
   gst_object_unref(pad);
   return uri;
+}
+
+// What holds for the stream now, in the order in which it came.
+std::vector<EventPtr> Recorder::sticky_events() const {
+  std::vector<EventPtr> events;
+  GstPad *pad = gst_element_get_static_pad(element_, "sink");
+  if (!pad) return events;
+  gst_pad_sticky_events_foreach(
+      pad,
+      [](GstPad *, GstEvent **event, gpointer data) -> gboolean {
+        static_cast<std::vector<EventPtr> *>(data)->emplace_back(gst_event_ref(*event));
+        return TRUE;
+      },
+      &events);
+  gst_object_unref(pad);
+  return events;
 }
 
 namespace {
@@ -386,9 +437,8 @@ bool Recorder::begin() {
     open_writer();
     current = writer();
     if (caps_) (void)current->set_caps(caps_->text());
-    for (GstEvent *sticky : {segment_.get(), tags_.get()}) {
-      if (!sticky) continue;
-      auto encoded = encode_event(sticky);
+    for (const EventPtr &sticky : sticky_events()) {
+      auto encoded = encode_event(sticky.get());
       if (encoded.is_ok() && *encoded)
         (void)current->push_event((*encoded)->type, std::move((*encoded)->body));
     }
@@ -494,13 +544,16 @@ GstFlowReturn Recorder::drain(const WaitFunction &wait) {
 void Recorder::interrupt(Interrupt reason) {
   std::lock_guard lock(mutex_);
   interrupts_ |= static_cast<unsigned>(reason);
+  if (observer_) observer_->let_go(true);
   if (writer_) writer_->interrupt();
 }
 
 void Recorder::resume(Interrupt reason) {
   std::lock_guard lock(mutex_);
   interrupts_ &= ~static_cast<unsigned>(reason);
-  if (writer_ && !interrupts_) writer_->resume();
+  if (interrupts_) return;
+  if (observer_) observer_->let_go(false);
+  if (writer_) writer_->resume();
 }
 
 WriterStats Recorder::stats() const {

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/writer.h"
 #include "elements/gst_handles.h"
@@ -83,6 +84,7 @@ class Recorder {
   GstFlowReturn drain(const WaitFunction &wait);
   std::shared_ptr<CheckpointWriter> taking() const;
   std::string upstream_uri() const;
+  std::vector<EventPtr> sticky_events() const;
   void report(const Status &status);
 
   GstElement *const element_;
@@ -96,7 +98,6 @@ class Recorder {
 
   // The streaming thread's.
   std::shared_ptr<const StreamCaps> caps_;
-  EventPtr segment_, tags_;  // the last ones, for the next version
   std::optional<Lineage> lineage_;
   std::shared_ptr<MetaWatch> metas_;
   bool begun_ = false;

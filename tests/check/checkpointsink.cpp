@@ -444,6 +444,77 @@ GST_START_TEST(data_after_eos_opens_the_next_version) {
 }
 GST_END_TEST
 
+GST_START_TEST(the_next_version_begins_with_all_that_still_holds) {
+  Folder folder;
+  GstElement *sink = gst_element_factory_make("checkpointsink", nullptr);
+  g_object_set(sink, "stage", "s", "job-id", "j", "frame-store", folder.file("frames").c_str(),
+               "metadata-store", folder.database().c_str(), nullptr);
+  GstHarness *harness = gst_harness_new_with_element(sink, "sink", nullptr);
+  gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
+  gst_harness_push_event(harness,
+                         gst_event_new_tag(gst_tag_list_new(GST_TAG_TITLE, "a title", nullptr)));
+  for (const char *name : {"x-camera", "x-lens"})
+    gst_harness_push_event(harness, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM_STICKY,
+                                                         gst_structure_new_empty(name)));
+  for (int version = 1; version <= 2; version++) {
+    ck_assert_int_eq(gst_harness_push(harness, gst_buffer_new_allocate(nullptr, 64, nullptr)),
+                     GST_FLOW_OK);
+    ck_assert(gst_harness_push_event(harness, gst_event_new_eos()));
+    gst_harness_push_event(harness, gst_event_new_flush_start());
+    gst_harness_push_event(harness, gst_event_new_flush_stop(TRUE));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(harness, gst_event_new_segment(&segment));
+  }
+  gst_harness_teardown(harness);
+  gst_object_unref(sink);
+  for (const char *version : {"1", "2"})
+    ck_assert(folder.value("SELECT group_concat(type, ' ') FROM (SELECT type FROM event JOIN "
+                           "checkpoint ON key = event.checkpoint WHERE version = " +
+                           std::string(version) + " ORDER BY type)") ==
+              "custom-downstream-sticky custom-downstream-sticky segment tag");
+}
+GST_END_TEST
+
+GST_START_TEST(a_handler_on_the_bus_may_stop_the_element) {
+  Folder folder;
+  GstElement *pipeline =
+      parse_line(source(-1) + "checkpointsink name=k job-id=j stage=s stop-timeout=0 " +
+                 "commit-interval=1" + folder.stores());
+  struct Handler {
+    GstElement *pipeline;
+    Gate playing, done;
+    std::atomic<bool> once{false};
+    static GstBusSyncReply handle(GstBus *, GstMessage *message, gpointer data) {
+      auto &self = *static_cast<Handler *>(data);
+      Cancellation none;
+      if (gst_message_has_name(message, "gst-checkpoint-commit") && !self.once.exchange(true)) {
+        (void)self.playing.pass(none);
+        GstStructure *stats = nullptr;
+        g_object_get(GST_MESSAGE_SRC(message), "stats", &stats, nullptr);
+        gst_structure_free(stats);
+        gst_element_set_state(self.pipeline, GST_STATE_NULL);
+        self.done.open();
+      }
+      gst_message_unref(message);
+      return GST_BUS_DROP;
+    }
+  } handler{pipeline};
+  GstBus *bus = gst_element_get_bus(pipeline);
+  gst_bus_set_sync_handler(bus, Handler::handle, &handler, nullptr);
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  gst_element_get_state(pipeline, nullptr, nullptr, 20 * GST_SECOND);
+  handler.playing.open();
+  Cancellation none;
+  ck_assert(handler.done.pass(none).is_ok());
+  gst_bus_set_sync_handler(bus, nullptr, nullptr, nullptr);
+  gst_object_unref(bus);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+  ck_assert(folder.value("SELECT frames > 0 FROM checkpoint") == "1");
+}
+GST_END_TEST
+
 GST_START_TEST(g13_a_gap_keeps_its_place) {
   Folder folder;
   GstElement *sink = gst_element_factory_make("checkpointsink", nullptr);
@@ -525,6 +596,8 @@ static Suite *checkpointsink_suite() {
   tcase_add_test(tc, g16_no_frame_is_a_checkpoint_too);
   tcase_add_test(tc, job_and_parent_come_with_the_lineage);
   tcase_add_test(tc, data_after_eos_opens_the_next_version);
+  tcase_add_test(tc, the_next_version_begins_with_all_that_still_holds);
+  tcase_add_test(tc, a_handler_on_the_bus_may_stop_the_element);
   tcase_add_test(tc, g13_a_gap_keeps_its_place);
   tcase_add_test(tc, g28_a_flush_while_the_end_drains_loses_nothing);
   return suite;
