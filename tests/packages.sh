@@ -15,6 +15,8 @@ packages_test=(
 )
 # The servers of tests/services.
 packages_services=(postgresql radosgw ceph-mon ceph-osd ceph-common curl openssl)
+# Other people's eyes: what they see of a checkpoint is tested too.
+packages_eyes=(postgresql-client awscli zstd)
 packages_lint=(git clang-format)
 packages_quickstart=("${packages_test[@]}" sqlite3)
 packages_chroot=(mmdebstrap)

@@ -51,7 +51,7 @@ if [ -n "$debian" ]; then
   exec bash tests/support/fresh_debian.sh "$debian" bash tests/run.sh "${pass_on[@]}"
 fi
 
-packages=("${packages_build[@]}" "${packages_test[@]}" "${packages_services[@]}")
+packages=("${packages_build[@]}" "${packages_test[@]}" "${packages_services[@]}" "${packages_eyes[@]}")
 [ $lint = 0 ] || packages+=("${packages_lint[@]}")
 install_packages "${packages[@]}"
 
