@@ -13,7 +13,9 @@
 #include "support/check.h"
 #include "support/durable_place.h"
 #include "support/fault_proxy.h"
+#include "support/half_run.h"
 #include "support/launch.h"
+#include "support/outcome.h"
 #include "support/pipeline.h"
 
 using namespace checkpoint;
@@ -23,23 +25,12 @@ namespace {
 using Fault = FaultProxy::Fault;
 using What = FaultProxy::Fault::What;
 
-constexpr size_t kHalf = SmallFilm::kFrames / 2 * SmallFilm::kFrameBytes;
-constexpr size_t kMore = 20 * SmallFilm::kFrameBytes;
-const std::string kFed =
-    "fdsrc blocksize=3072 ! rawvideoparse format=gray8 width=64 height=48 framerate=30/1 ! ";
-
 Launch::Options through(const Home &home, const FaultProxy *s3, const FaultProxy *postgres) {
   Launch::Options options;
   options.environment = {
       "GST_CHECKPOINT_FRAME_STORE=" + home.frame_store(s3 ? s3->port() : 0),
       "GST_CHECKPOINT_METADATA_STORE=" + home.metadata_store(postgres ? postgres->port() : 0)};
   return options;
-}
-
-void must_end_well(Launch &launch, const std::string &what) {
-  const int code = launch.wait();
-  ck_assert_msg(code == 0 && launch.errors().empty(), "%s: %d\n%s", what.c_str(), code,
-                launch.tail().c_str());
 }
 
 void must_be_complete(DurablePlace &place, const Launch &launch, const std::string &what) {
@@ -69,43 +60,6 @@ void server(const char *name, const char *verb) {
   g_free(errors);
 }
 
-// A run that is fed half of the film and has announced it.
-struct HalfRun : Launch {
-  HalfRun(const SmallFilm &the_film, const Launch::Options &options)
-      : Launch(kFed + DurablePlace::sink(), fed(options)), film(the_film) {
-    signal(SIGPIPE, SIG_IGN);
-    write_input(film.bytes.data(), kHalf);
-    // Nearly all of it: then the pipe is empty.
-    for (uint64_t frames = 0; frames < SmallFilm::kFrames / 2 - 6;) {
-      const auto line = wait_for("gst-checkpoint-commit");
-      ck_assert_msg(line.has_value(), "%s", tail().c_str());
-      frames = *printed_number(*line, "frames");
-    }
-  }
-  // As much as a pipe holds: nobody may take it just now.
-  void feed_some_more() { write_input(film.bytes.data() + kHalf, kMore); }
-  void feed_the_rest() {
-    write_input(film.bytes.data() + kHalf + kMore, film.bytes.size() - kHalf - kMore);
-    close_input();
-  }
-  static Launch::Options fed(Launch::Options options) {
-    options.input = true;
-    return options;
-  }
-  const SmallFilm &film;
-};
-
-void must_fail(const std::string &line, const Launch::Options &options,
-               std::initializer_list<std::string> words) {
-  Launch launch(line, options);
-  const int code = launch.wait();
-  const auto errors = launch.errors();
-  ck_assert_msg(code > 0 && !errors.empty(), "%d\n%s", code, launch.tail().c_str());
-  for (const std::string &word : words)
-    ck_assert_msg(errors[0].find(word) != std::string::npos, "no \"%s\" in: %s", word.c_str(),
-                  errors[0].c_str());
-}
-
 }  // namespace
 
 GST_START_TEST(a_put_that_fails_on_the_wire_is_made_again) {
@@ -126,7 +80,7 @@ GST_START_TEST(a_put_that_fails_on_the_wire_is_made_again) {
     FaultProxy s3(s3_port());
     s3.inject(at_puts(fault));
     Launch launch(SmallFilm::line() + DurablePlace::sink(), through(place, &s3, nullptr));
-    must_end_well(launch, what);
+    must_succeed(launch, what);
     ck_assert_msg(s3.struck() == fault.times, "%s", what.c_str());
     must_be_complete(place, launch, what);
   }
@@ -137,7 +91,7 @@ GST_START_TEST(g10_a_get_that_fails_on_the_wire_is_made_again) {
   SmallFilm film;
   DurablePlace place(film);
   Launch store(SmallFilm::line() + DurablePlace::sink());
-  must_end_well(store, "store");
+  must_succeed(store, "store");
   const std::vector<std::pair<std::string, Fault>> faults = {
       {"503", {.what = What::kAnswer, .answer = s3_error(503, "SlowDown")}},
       {"reset", {.what = What::kReset, .received = 2000}},
@@ -151,7 +105,7 @@ GST_START_TEST(g10_a_get_that_fails_on_the_wire_is_made_again) {
     s3.inject(fault);
     Launch play("checkpointsrc job-id=j stage=s ! filesink location=" + place.file("played.raw"),
                 through(place, &s3, nullptr));
-    must_end_well(play, what);
+    must_succeed(play, what);
     ck_assert_msg(s3.struck() == 1, "%s", what.c_str());
     ck_assert_msg(same_files(film.file("film.raw"), place.file("played.raw")), "%s", what.c_str());
   }
@@ -166,18 +120,18 @@ GST_START_TEST(g04_a_lost_answer_to_commit_is_asked_for) {
     Launch first(
         "videotestsrc num-buffers=3 ! video/x-raw,format=GRAY8,width=64,height=48 ! "
         "checkpointsink job-id=other stage=s");
-    must_end_well(first, "first");
+    must_succeed(first, "first");
     FaultProxy postgres(postgres_port());
     postgres.inject({.what = What::kReset, .reply = postgres_commit_reply(), .skip = skip});
     Launch launch(SmallFilm::line() + DurablePlace::sink(), through(place, nullptr, &postgres));
     const std::string what = "commit " + std::to_string(skip);
-    must_end_well(launch, what);
+    must_succeed(launch, what);
     ck_assert_msg(postgres.struck() == 1, "%s", what.c_str());
     place.look_at_all_again();
     ck_assert(place.value("SELECT frames FROM checkpoint JOIN job ON job.key = checkpoint.job "
                           "WHERE job_id = 'j'") == std::to_string(SmallFilm::kFrames));
     Launch play("checkpointsrc job-id=j stage=s ! filesink location=" + place.file("played.raw"));
-    must_end_well(play, what);
+    must_succeed(play, what);
     ck_assert_msg(same_files(film.file("film.raw"), place.file("played.raw")), "%s", what.c_str());
   }
 }
@@ -217,7 +171,7 @@ GST_START_TEST(postgresql_is_restarted_within_a_run) {
     run.feed_some_more();
     server("postgres", "start");
     run.feed_the_rest();
-    must_end_well(run, end);
+    must_succeed(run, end);
     must_be_complete(place, run, end);
   }
 }
@@ -234,7 +188,7 @@ GST_START_TEST(the_gateway_is_away_within_a_run) {
   server("s3", "start");
   run.feed_the_rest();
   ck_assert_msg(noticed, "%s", run.tail().c_str());
-  must_end_well(run, "gateway");
+  must_succeed(run, "gateway");
   must_be_complete(place, run, "gateway");
 }
 GST_END_TEST
@@ -259,22 +213,93 @@ GST_START_TEST(g01_killed_while_a_server_does_not_answer) {
 }
 GST_END_TEST
 
+GST_START_TEST(g07_behind_a_slow_server_upstream_waits_in_bounded_memory) {
+  // 30 MB, of which 1 MB may wait and eight packs of 128 kB be on their way.
+  const std::string film = " pattern=snow ! video/x-raw,format=GRAY8,width=320,height=240 ! ";
+  constexpr uint64_t kBytes = 400 * 320 * 240;
+  const std::string sink =
+      "checkpointsink job-id=j stage=s pack-size=131072 max-size-bytes=1000000";
+  uint64_t peaks[2] = {};
+  for (const bool slow : {false, true}) {
+    Home home;
+    FaultProxy s3(s3_port());
+    if (slow)
+      s3.inject({.what = What::kDelay,
+                 .request = "PUT ",
+                 .received = 0,
+                 .times = 100000,
+                 .delay = std::chrono::milliseconds(40)});
+    Launch::Options options = through(home, &s3, nullptr);
+    Launch launch("videotestsrc num-buffers=" + std::string(slow ? "400" : "8") + film + sink,
+                  options);
+    must_succeed(launch, slow ? "slow" : "short");
+    if (slow) {
+      ck_assert_uint_ge(s3.struck(), 200);
+      ck_assert(home.value("SELECT frames FROM checkpoint") == "400");
+      ck_assert_uint_ge(home.stored_bytes(), kBytes);
+    }
+    peaks[slow] = launch.peak_memory();
+  }
+#ifndef __SANITIZE_ADDRESS__  // which keeps what was freed
+  ck_assert_msg(peaks[1] < peaks[0] + kBytes / 2, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT,
+                peaks[0], peaks[1]);
+#endif
+}
+GST_END_TEST
+
+GST_START_TEST(g28_a_run_is_interrupted_while_a_server_is_silent) {
+  SmallFilm film;
+  for (bool at_postgres : {false, true}) {
+    DurablePlace place(film);
+    FaultProxy s3(s3_port()), postgres(postgres_port());
+    FaultProxy &hanging = at_postgres ? postgres : s3;
+    HalfRun run(film, through(place, &s3, &postgres));
+    hanging.inject({.what = What::kHang, .times = 1000});
+    run.feed_some_more();
+    ck_assert(hanging.wait_until_struck(1));
+    run.send(SIGINT);
+    ck_assert_int_ge(run.wait(), 0);
+    place.must_hold_what_was_announced(run);
+    place.must_load();
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g30_a_listing_that_hides_objects_hides_no_frame) {
+  SmallFilm film;
+  DurablePlace place(film);
+  FaultProxy s3(s3_port());
+  s3.inject({.what = What::kAnswer,
+             .request = "list-type=2",
+             .times = 1000,
+             .answer = "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: 70\r\n"
+                       "Connection: close\r\n\r\n"
+                       "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>\n"});
+  Launch store(SmallFilm::line() + DurablePlace::sink(), through(place, &s3, nullptr));
+  must_succeed(store, "store");
+  Launch play("checkpointsrc job-id=j stage=s ! filesink location=" + place.file("played.raw"),
+              through(place, &s3, nullptr));
+  must_succeed(play, "play");
+  ck_assert(same_files(film.file("film.raw"), place.file("played.raw")));
+}
+GST_END_TEST
+
 GST_START_TEST(what_a_server_refuses_fails_at_once_and_is_named) {
   Home home;
   const std::string line = SmallFilm::line() + DurablePlace::sink();
   Launch::Options options;
   options.environment = {"AWS_SECRET_ACCESS_KEY=another"};
-  must_fail(line, options, {"SignatureDoesNotMatch"});
+  must_fail(line, "checkpointsink0", {"SignatureDoesNotMatch"}, options);
   options.environment = {"AWS_ACCESS_KEY_ID=NOBODY"};
-  must_fail(line, options, {"InvalidAccessKeyId"});
+  must_fail(line, "checkpointsink0", {"InvalidAccessKeyId"}, options);
   std::string elsewhere = home.frame_store();
   elsewhere.replace(elsewhere.find("://") + 3, elsewhere.find('/', 5) - 5, "no-such-bucket");
   options.environment = {"GST_CHECKPOINT_FRAME_STORE=" + elsewhere};
-  must_fail(line, options, {"no-such-bucket"});
+  must_fail(line, "checkpointsink0", {"no-such-bucket"}, options);
   std::string stranger = home.metadata_store();
   stranger.replace(stranger.find("://") + 3, stranger.find(':', 13) - 13, "stranger");
   options.environment = {"GST_CHECKPOINT_METADATA_STORE=" + stranger};
-  must_fail(line, options, {"stranger"});
+  must_fail(line, "checkpointsink0", {"stranger"}, options);
 }
 GST_END_TEST
 
@@ -285,8 +310,8 @@ GST_START_TEST(g03_a_put_that_is_refused_shows_none_of_its_frames) {
   Fault refused{.what = What::kAnswer, .answer = s3_error(403, "AccessDenied")};
   refused.times = 1000;
   s3.inject(at_puts(refused));
-  must_fail(SmallFilm::line() + DurablePlace::sink(), through(place, &s3, nullptr),
-            {"AccessDenied"});
+  must_fail(SmallFilm::line() + DurablePlace::sink(), "checkpointsink0", {"AccessDenied"},
+            through(place, &s3, nullptr));
   ck_assert_uint_lt(place.number("SELECT frames FROM checkpoint"), SmallFilm::kFrames);
   ck_assert(place.value("SELECT state FROM checkpoint") == "partial");
   place.must_load();
@@ -298,7 +323,7 @@ GST_START_TEST(g11_servers_that_can_not_be_reached_are_not_called_empty) {
   SmallFilm film;
   DurablePlace place(film);
   Launch store(SmallFilm::line() + DurablePlace::sink());
-  must_end_well(store, "store");
+  must_succeed(store, "store");
   FaultProxy s3(s3_port()), postgres(postgres_port());
   s3.inject({.what = What::kReset, .times = 1000});
   postgres.inject({.what = What::kReset, .times = 1000});
@@ -331,6 +356,9 @@ static Suite *wire_faults_suite() {
   tcase_add_test(tc, g01_killed_while_a_server_does_not_answer);
   tcase_add_test(tc, g03_a_put_that_is_refused_shows_none_of_its_frames);
   tcase_add_test(tc, g11_servers_that_can_not_be_reached_are_not_called_empty);
+  tcase_add_test(tc, g07_behind_a_slow_server_upstream_waits_in_bounded_memory);
+  tcase_add_test(tc, g28_a_run_is_interrupted_while_a_server_is_silent);
+  tcase_add_test(tc, g30_a_listing_that_hides_objects_hides_no_frame);
   tcase_add_test(tc, what_a_server_refuses_fails_at_once_and_is_named);
   return suite;
 }

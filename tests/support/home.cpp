@@ -135,16 +135,21 @@ bool Home::has_rows() const {
          value("SELECT count(*) FROM sqlite_master WHERE name = 'stage_checkpoints'") == "1";
 }
 
-uint64_t Home::stored_bytes() const {
-  if (pair_.frames == "file") return bytes_below(frames());
+std::shared_ptr<FrameStore> Home::open_frames() const {
   register_backends();
   auto store = StoreRegistry::instance().make_frame_store(frame_store());
   ck_assert_msg(store.is_ok(), "%s", store.status().to_string().c_str());
+  Cancellation cancel;
+  const Status status = (*store)->open(cancel);
+  ck_assert_msg(status.is_ok(), "%s", status.to_string().c_str());
+  return *store;
+}
+
+uint64_t Home::stored_bytes() const {
+  if (pair_.frames == "file") return bytes_below(frames());
   uint64_t bytes = 0;
   Cancellation cancel;
-  Status status = (*store)->open(cancel);
-  ck_assert_msg(status.is_ok(), "%s", status.to_string().c_str());
-  status = (*store)->list(
+  const Status status = open_frames()->list(
       "",
       [&](const ObjectInfo &object) {
         bytes += object.size;

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "store/frame_store.h"
 #include "support/temp_dir.h"
 
 namespace checkpoint {
@@ -48,6 +50,8 @@ class Home : public TempDir {
   std::string value(const std::string &sql) const;
   // Are our tables there?
   bool has_rows() const;
+  // The place of the frames, past the elements.
+  std::shared_ptr<FrameStore> open_frames() const;
   // Bytes in all objects of the frame store.
   uint64_t stored_bytes() const;
 

@@ -136,8 +136,10 @@ int Launch::wait() {
   while (next_line()) {
   }
   int status = 0;
-  while (waitpid(pid_, &status, 0) != pid_)
+  struct rusage used = {};
+  while (wait4(pid_, &status, 0, &used) != pid_)
     if (errno != EINTR) give_up("the process can't be waited for");
+  peak_memory_ = static_cast<uint64_t>(used.ru_maxrss) << 10;
   char buffer[4096];
   lseek(error_fd_, 0, SEEK_SET);
   for (ssize_t got; (got = ::read(error_fd_, buffer, sizeof buffer)) > 0;)

@@ -45,6 +45,8 @@ class Launch {
   void send(int signal);
   // Reads to its end and gives the exit code, or minus the signal that ended it.
   int wait();
+  // The most memory it had, in bytes; after wait().
+  uint64_t peak_memory() const { return peak_memory_; }
 
   // What it has said so far on standard output.
   const std::string &output() const { return output_; }
@@ -65,6 +67,7 @@ class Launch {
   std::string output_, error_output_;
   size_t read_ = 0;  // of output_, by wait_for()
   std::optional<int> code_;
+  uint64_t peak_memory_ = 0;
 };
 
 // A uint64 or uint field of a message as gst-launch-1.0 -m prints it: "..., frames=(guint64)30,

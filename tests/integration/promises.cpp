@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Promises that are kept on every pair of stores, as a user of gst-launch-1.0 sees it.
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <string>
+#include <vector>
+
+#include "support/check.h"
+#include "support/durable_place.h"
+#include "support/half_run.h"
+#include "support/outcome.h"
+
+using namespace checkpoint;
+
+namespace {
+
+const std::string kPlay = "checkpointsrc job-id=j stage=s ";
+
+std::string contents(const std::string &path) {
+  gchar *text = nullptr;
+  gsize size = 0;
+  ck_assert_msg(g_file_get_contents(path.c_str(), &text, &size, nullptr), "%s", path.c_str());
+  std::string out(text, size);
+  g_free(text);
+  return out;
+}
+
+// As a disk or a server that does not keep what it was given.
+void flip_byte(FrameStore &store, const std::string &object, uint64_t offset) {
+  Cancellation cancel;
+  auto info = store.stat(object, cancel);
+  ck_assert_msg(info.is_ok(), "%s", info.status().to_string().c_str());
+  Bytes bytes(info->size);
+  ck_assert(store.get(object, 0, bytes, cancel).is_ok());
+  bytes[offset] ^= std::byte{0x10};
+  ck_assert(store.remove(object, cancel).is_ok());
+  const ByteView part(bytes);
+  const Status put = store.put(object, {&part, 1}, {}, cancel);
+  ck_assert_msg(put.is_ok(), "%s", put.to_string().c_str());
+}
+
+}  // namespace
+
+GST_START_TEST(g09_a_flipped_byte_is_found_and_the_rest_still_plays) {
+  SmallFilm film;
+  for (const char *how :
+       {"pack-size=10000", "pack-size=10000 codec=lz4", "pack-size=10000000 codec=zstd",
+        "pack-size=0", "pack-size=0 codec=zstd"}) {
+    Home home;
+    must_succeed(SmallFilm::line() + "checkpointsink job-id=j stage=s " + how);
+    constexpr size_t kBad = 8;
+    const bool plain = std::string(how).find("size=0") != std::string::npos;
+    const std::string of_frame = " FROM frame JOIN pack ON pack.key = frame.pack WHERE idx = 8";
+    const std::string manifest =
+        home.value("SELECT value FROM stage_checkpoints, json_each" +
+                   std::string(store_pair().rows == "postgres" ? "_text" : "") +
+                   "(frames_manifest) AS frame WHERE frame.key = '8'");
+    const std::string object = manifest.substr(0, manifest.find('#'));
+    const std::string offset = plain ? "0" : home.value("SELECT payload_offset" + of_frame);
+    const uint64_t length = std::stoull(home.value("SELECT payload_length" + of_frame));
+    flip_byte(*home.open_frames(), object, std::stoull(offset) + length / 2);
+
+    must_fail(kPlay + "! filesink location=" + home.file("before.raw"), "checkpointsrc0",
+              {home.value("SELECT id FROM stage_checkpoints"), "sequence 8", object,
+               "offset " + offset, "checksum"});
+    must_succeed(kPlay + "stop-index=8 ! filesink location=" + home.file("before.raw"));
+    ck_assert(contents(home.file("before.raw")) ==
+              film.bytes.substr(0, kBad * SmallFilm::kFrameBytes));
+    must_succeed(kPlay + "start-index=9 ! filesink location=" + home.file("behind.raw"));
+    ck_assert(contents(home.file("behind.raw")) ==
+              film.bytes.substr((kBad + 1) * SmallFilm::kFrameBytes));
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g21_of_two_writers_of_a_stage_one_commits) {
+  SmallFilm film;
+  DurablePlace place(film);
+  HalfRun first(film);
+  must_fail(SmallFilm::line() + DurablePlace::sink(), "checkpointsink0",
+            {"'s'", "'j'", "process " + std::to_string(first.pid())});
+  ck_assert_uint_eq(place.last_version(), 1);
+  first.feed_the_rest();
+  must_succeed(first);
+  place.must_hold_what_was_announced(first);
+  place.must_load();
+}
+GST_END_TEST
+
+GST_START_TEST(g22_a_writer_that_was_stopped_past_its_lease_commits_no_more) {
+  SmallFilm film;
+  DurablePlace place(film);
+  HalfRun first(film);
+  first.send(SIGSTOP);
+  int status = 0;
+  ck_assert_int_eq(waitpid(first.pid(), &status, WUNTRACED), first.pid());
+  ck_assert(WIFSTOPPED(status));
+  // So much time passes.
+  place.value(store_pair().rows == "postgres"
+                  ? "UPDATE stage_lease SET expires_at = now() - interval '1 s' RETURNING 1"
+                  : "UPDATE stage_lease SET expires_at = expires_at - 1 RETURNING 1");
+  must_succeed(SmallFilm::line() + DurablePlace::sink());
+  ck_assert_uint_eq(place.last_version(), 2);
+  const std::string all = "SELECT count(*) FROM frame";
+  const std::string before = place.value(all);
+  first.send(SIGCONT);
+  first.feed_the_rest();
+  must_fail(first, "checkpointsink0", {"'s'", "nother writer"});
+  ck_assert(place.value(all) == before);
+  ck_assert(place.value("SELECT state FROM stage_checkpoints WHERE version = 2") == "complete");
+  ck_assert(place.value("SELECT state FROM stage_checkpoints WHERE version = 1") == "partial");
+  place.must_load();
+}
+GST_END_TEST
+
+GST_START_TEST(g40_an_empty_place_is_not_a_checkpoint_without_frames) {
+  SmallFilm film;
+  DurablePlace place(film);
+  must_succeed(SmallFilm::line() + DurablePlace::sink());
+  // As an unmounted disk, or a bucket that was made anew.
+  Home elsewhere;
+  Launch::Options options;
+  options.environment = {"GST_CHECKPOINT_FRAME_STORE=" + elsewhere.frame_store(),
+                         "GST_CHECKPOINT_METADATA_STORE=" + place.metadata_store()};
+  Launch play(kPlay + "! fakesink", options);
+  ck_assert_int_gt(play.wait(), 0);
+  ck_assert_msg(!play.errors().empty() &&
+                    play.errors()[0].find("o checkpoint for") == std::string::npos &&
+                    play.errors()[0].find("missing") == std::string::npos,
+                "%s", play.tail().c_str());
+  options.environment[0] = "GST_CHECKPOINT_FRAME_STORE=" + place.frame_store();
+  must_succeed(kPlay + "! filesink location=" + place.file("played.raw"), options);
+  ck_assert(contents(place.file("played.raw")) == film.bytes);
+}
+GST_END_TEST
+
+GST_START_TEST(g36_no_secret_is_shown_at_any_level) {
+  SmallFilm film;
+  DurablePlace place(film);
+  const std::string rows = place.metadata_store();
+  std::vector<std::string> secrets = {"s3cr3tvalue"};
+  if (store_pair().rows == "postgres") {
+    const size_t from = rows.find(':', rows.find("://") + 3) + 1;
+    secrets.push_back(rows.substr(from, rows.find('@') - from));
+  }
+  if (store_pair().frames != "file") secrets.push_back(g_getenv("AWS_SECRET_ACCESS_KEY"));
+  Launch::Options options;
+  options.environment = {"GST_DEBUG=*:9", "GST_DEBUG_NO_COLOR=1"};
+  for (const std::string &line :
+       {"videotestsrc num-buffers=3 ! video/x-raw,format=GRAY8,width=64,height=48 ! " +
+            DurablePlace::sink() +
+            "secret-access-key=s3cr3tvalue "
+            "video-path=rtsp://me:s3cr3tvalue@camera/1?key=s3cr3tvalue",
+        kPlay + "! fakesink"}) {
+    // What a line of gst-launch-1.0 has in it, GStreamer itself logs.
+    const bool with_secret = line.find("s3cr3tvalue") != std::string::npos;
+    Launch launch(line, options);
+    must_succeed(launch, line);
+    for (const std::string &secret : secrets) {
+      if (with_secret && secret == "s3cr3tvalue") continue;
+      ck_assert_msg(launch.output().find(secret) == std::string::npos, "on standard output");
+      ck_assert_msg(launch.error_output().find(secret) == std::string::npos, "in the log");
+    }
+    ck_assert(launch.error_output().find("checkpoint") != std::string::npos);
+  }
+  const std::string video = place.value("SELECT video_path FROM stage_checkpoints");
+  ck_assert_msg(video.find("camera") != video.npos && video.find("s3cr3t") == video.npos, "%s",
+                video.c_str());
+  ck_assert(place.value("SELECT uri FROM frame_store").find("s3cr3t") == std::string::npos);
+}
+GST_END_TEST
+
+static Suite *promises_suite() {
+  Suite *suite = suite_create("promises");
+  TCase *tc = tcase_create("promises");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, g09_a_flipped_byte_is_found_and_the_rest_still_plays);
+  tcase_add_test(tc, g21_of_two_writers_of_a_stage_one_commits);
+  tcase_add_test(tc, g22_a_writer_that_was_stopped_past_its_lease_commits_no_more);
+  tcase_add_test(tc, g40_an_empty_place_is_not_a_checkpoint_without_frames);
+  tcase_add_test(tc, g36_no_secret_is_shown_at_any_level);
+  return suite;
+}
+CHECKPOINT_CHECK_MAIN(promises);
