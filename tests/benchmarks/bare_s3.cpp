@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <glib.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <thread>
+#include <utility>
 
 namespace benchmark {
 
@@ -35,17 +37,17 @@ class Connection {
     set(CURLOPT_USERPWD, (server.access_key + ":" + server.secret_key).c_str());
     set(CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
     set(CURLOPT_BUFFERSIZE, 512L * 1024);
-    headers_ = curl_slist_append(headers_, "x-amz-content-sha256: UNSIGNED-PAYLOAD");
-    set(CURLOPT_HTTPHEADER, headers_);
+    content_sha256("UNSIGNED-PAYLOAD");
   }
   ~Connection() {
-    curl_slist_free_all(headers_);
     curl_easy_cleanup(curl_);
+    curl_slist_free_all(headers_);
   }
   Connection(const Connection &) = delete;
   Connection &operator=(const Connection &) = delete;
 
-  void put(const BareS3::Object &object) {
+  void put(const BareS3::Object &object, bool checked) {
+    if (checked) content_sha256(sha256_of(object));
     struct Reader {
       const BareS3::Object &object;
       size_t part = 0, at = 0;
@@ -94,6 +96,28 @@ class Connection {
   }
 
  private:
+  static std::string sha256_of(const BareS3::Object &object) {
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned char digest[32];
+    bool good = EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1;
+    for (const auto &part : object.parts)
+      good = good && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
+    good = good && EVP_DigestFinal_ex(context, digest, nullptr) == 1;
+    EVP_MD_CTX_free(context);
+    if (!good) die("SHA-256");
+    std::string hex;
+    for (const unsigned char byte : digest) {
+      char two[3];
+      std::snprintf(two, sizeof two, "%02x", byte);
+      hex += two;
+    }
+    return hex;
+  }
+  void content_sha256(const std::string &value) {
+    curl_slist *fresh = curl_slist_append(nullptr, ("x-amz-content-sha256: " + value).c_str());
+    set(CURLOPT_HTTPHEADER, fresh);
+    curl_slist_free_all(std::exchange(headers_, fresh));
+  }
   template <typename Value>
   void set(CURLoption option, Value value) {
     if (curl_easy_setopt(curl_, option, value) != CURLE_OK) die("an option of libcurl");
@@ -141,9 +165,10 @@ BareS3 BareS3::from_environment() {
   return server;
 }
 
-double BareS3::put(const std::vector<Object> &objects, unsigned connections) const {
-  return on_connections(*this, objects.size(), connections,
-                        [&](Connection &connection, size_t n) { connection.put(objects[n]); });
+double BareS3::put(const std::vector<Object> &objects, unsigned connections, bool checked) const {
+  return on_connections(*this, objects.size(), connections, [&](Connection &connection, size_t n) {
+    connection.put(objects[n], checked);
+  });
 }
 
 double BareS3::get(const std::vector<Object> &objects, unsigned connections) const {

@@ -22,8 +22,9 @@ struct BareS3 {
     std::vector<std::span<const std::byte>> parts;
     size_t size = 0;
   };
-  // Seconds until the last one is stored.
-  double put(const std::vector<Object> &objects, unsigned connections) const;
+  // Seconds until the last one is stored. With `checked` the server gets the SHA-256 of each and
+  // looks whether it is that.
+  double put(const std::vector<Object> &objects, unsigned connections, bool checked = false) const;
   // One ranged get of each object; seconds.
   double get(const std::vector<Object> &objects, unsigned connections) const;
 };
