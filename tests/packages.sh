@@ -14,7 +14,7 @@ packages_test=(
   gstreamer1.0-libav gstreamer1.0-opencv opencv-data
 )
 # The servers of tests/services.
-packages_services=(postgresql radosgw ceph-mon ceph-osd ceph-common curl openssl)
+packages_services=(postgresql pgbouncer radosgw ceph-mon ceph-osd ceph-common curl openssl)
 # Other people's eyes: what they see of a checkpoint is tested too.
 packages_eyes=(postgresql-client awscli zstd)
 packages_lint=(git clang-format)

@@ -137,16 +137,17 @@ GST_START_TEST(connections_that_the_server_ended_are_replaced) {
   Fixture f(std::make_unique<PostgresPlace>("&connections=1"));
   f.add_checkpoint("decode");
   std::unique_ptr<SqlAccess> sql = f.place->sql();
+  const std::string schema = static_cast<PostgresPlace &>(*f.place).schema();
   auto end_all = [&] {
     return MUST(
         sql->query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
-                   "application_name = 'test-1' AND usename = current_user"))[0][0];
+                   "application_name = '1-" +
+                   schema + "' AND usename = current_user"))[0][0];
   };
   // While nobody uses them …
   ck_assert(end_all() != "0");
   f.commit(f.next_commit(2));
   // … and at the first row of a commit.
-  const std::string schema = static_cast<PostgresPlace &>(*f.place).schema();
   MUST(
       sql->execute("CREATE SEQUENCE first; CREATE FUNCTION end_it() RETURNS trigger LANGUAGE "
                    "plpgsql AS $$ BEGIN IF nextval('" +
@@ -492,6 +493,28 @@ GST_END_TEST
 
 // --- plans
 
+GST_START_TEST(g37_the_certificate_of_the_server_is_checked) {
+  const char *ca = std::getenv("GST_CHECKPOINT_TEST_POSTGRES_CA_FILE");
+  if (ca == nullptr) return;  // a server of the user's, perhaps without TLS
+  TempDir folder;
+  const std::string stranger = folder.file("stranger.pem");
+  const std::string make =
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
+      "-days 1 -subj /CN=stranger -keyout " +
+      folder.file("key") + " -out " + stranger + " 2>/dev/null";
+  ck_assert_int_eq(std::system(make.c_str()), 0);
+  const std::string checked = "&sslmode=verify-full&sslrootcert=";
+  Cancellation cancel;
+  PostgresPlace trusted(checked + ca);
+  MUST(trusted.make()->open(cancel));
+  PostgresPlace refused(checked + stranger);
+  const Status status = refused.make()->open(cancel);
+  FAILS_WITH(Code::kUnavailable, status);
+  ck_assert_msg(status.to_string().find("certificate") != std::string::npos, "%s",
+                status.to_string().c_str());
+}
+GST_END_TEST
+
 GST_START_TEST(g31_the_documented_queries_use_their_indexes) {
   Fixture f(std::make_unique<PostgresPlace>());
   std::unique_ptr<SqlAccess> sql = f.place->sql();
@@ -568,6 +591,7 @@ static Suite *postgres_server_suite() {
   tcase_add_test(tc, the_documented_grants_are_enough);
   tcase_add_test(tc, a_role_without_rights_is_told_so);
   tcase_add_test(tc, g36_the_password_of_a_refused_login_is_not_shown);
+  tcase_add_test(tc, g37_the_certificate_of_the_server_is_checked);
   tcase_add_test(tc, g31_the_documented_queries_use_their_indexes);
   return suite;
 }

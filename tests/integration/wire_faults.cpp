@@ -29,7 +29,8 @@ Launch::Options through(const Home &home, const FaultProxy *s3, const FaultProxy
   Launch::Options options;
   options.environment = {
       "GST_CHECKPOINT_FRAME_STORE=" + home.frame_store(s3 ? s3->port() : 0),
-      "GST_CHECKPOINT_METADATA_STORE=" + home.metadata_store(postgres ? postgres->port() : 0)};
+      "GST_CHECKPOINT_METADATA_STORE=" + home.metadata_store(postgres ? postgres->port() : 0),
+      "PGSSLMODE=disable"};  // what is encrypted can't be told apart
   return options;
 }
 

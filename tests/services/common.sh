@@ -78,6 +78,23 @@ until_true() {
   return 1
 }
 
+# task COMMAND...: a step of the making, logged below $home. Bounded: some tools wait forever.
+task() {
+  timeout -k 5 60 "$@" >"$home/task.log" 2>&1 </dev/null ||
+    { tail -n 5 "$home/task.log" >&2 && die "$1 failed"; }
+}
+
+# Below $home: ca.pem, and server.pem with server.key that it signed for localhost.
+certificates() {
+  local new=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
+  task openssl req -x509 "${new[@]}" -days 30 -subj "/CN=CA of a test" \
+    -keyout "$home/ca.key" -out "$home/ca.pem"
+  task openssl req "${new[@]}" -subj /CN=localhost -keyout "$home/server.key" -out "$home/server.csr"
+  echo "subjectAltName=DNS:localhost,IP:127.0.0.1" >"$home/names"
+  task openssl x509 -req -in "$home/server.csr" -CA "$home/ca.pem" -CAkey "$home/ca.key" \
+    -CAcreateserial -days 30 -extfile "$home/names" -out "$home/server.pem"
+}
+
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # free_port: below the range that the kernel gives to clients.

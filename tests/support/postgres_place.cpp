@@ -94,7 +94,8 @@ std::string new_schema() {
 
 }  // namespace
 
-PostgresPlace::PostgresPlace(std::string query) : query_(std::move(query)), schema_(new_schema()) {}
+PostgresPlace::PostgresPlace(std::string query, std::string server)
+    : query_(std::move(query)), server_(std::move(server)), schema_(new_schema()) {}
 
 PostgresPlace::~PostgresPlace() {
   // Also those that a test dropped itself, or never made.
@@ -102,10 +103,10 @@ PostgresPlace::~PostgresPlace() {
 }
 
 std::string PostgresPlace::uri(std::chrono::milliseconds busy_timeout) {
-  std::string uri = postgres_server();
+  std::string uri = server_;
   uri += uri.find('?') == std::string::npos ? '?' : '&';
   return uri + "schema=" + schema_ + "&busy-timeout=" + std::to_string(busy_timeout.count()) +
-         "&application_name=test-" + std::to_string(++stores_) + query_;
+         "&application_name=" + std::to_string(++stores_) + '-' + schema_ + query_;
 }
 
 std::shared_ptr<MetadataStore> PostgresPlace::make(std::chrono::milliseconds busy_timeout) {

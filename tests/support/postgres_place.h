@@ -34,7 +34,8 @@ class PostgresAccess : public SqlAccess {
 class PostgresPlace : public MetadataStorePlace {
  public:
   // `query`: more of the URI's options, such as "&prepared-statements=false".
-  explicit PostgresPlace(std::string query = {});
+  // `server`: as the stores reach it.
+  explicit PostgresPlace(std::string query = {}, std::string server = postgres_server());
   ~PostgresPlace() override;
 
   const std::string &schema() const { return schema_; }
@@ -46,7 +47,7 @@ class PostgresPlace : public MetadataStorePlace {
   void wait_until_a_call_waits() override;
 
  private:
-  const std::string query_;
+  const std::string query_, server_;
   const std::string schema_;
   int stores_ = 0;
 };
