@@ -37,8 +37,8 @@ struct Job {
 // planning thread's while `planning` is set.
 struct Session {
   Session(std::shared_ptr<MetadataStore> store, const CheckpointRow &row, const ReplayRange &range,
-          unsigned page)
-      : cursor(std::move(store), row, range, page) {}
+          unsigned page, Cancellation::RetryListener on_retry)
+      : cancel(std::move(on_retry)), cursor(std::move(store), row, range, page) {}
 
   Cancellation cancel;
   RowCursor cursor;
@@ -97,10 +97,17 @@ struct CheckpointReader::Impl {
   std::vector<std::thread> threads;       // protected by mutex
   bool stopping = false;                  // protected by mutex
   uint64_t rows = 0;                      // protected by mutex
+  std::vector<Status> retried;            // not told so far; protected by mutex
 };
 
 void CheckpointReader::Impl::start(const ReplayRange &range) {
-  auto next = std::make_shared<Session>(stores->metadata, checkpoint, range, options.page);
+  // A session ends before we do.
+  auto next = std::make_shared<Session>(stores->metadata, checkpoint, range, options.page,
+                                        [this](const Status &why) {
+                                          std::lock_guard lock(mutex);
+                                          retried.push_back(why);
+                                          ready_changed.notify_all();
+                                        });
   std::shared_ptr<Session> old;
   {
     std::lock_guard lock(mutex);
@@ -344,10 +351,18 @@ Result<ReplayItem> CheckpointReader::next(Cancellation &cancel) {
   });
   std::unique_lock lock(impl.mutex);
   Session &s = *impl.session;
-  impl.ready_changed.wait(lock, [&] {
+  const auto something_ready = [&] {
     return interrupted || !s.failed.is_ok() || s.ended ||
            (!s.slots.empty() && s.slots.front()->pending == 0);
-  });
+  };
+  for (;;) {
+    impl.ready_changed.wait(lock, [&] { return !impl.retried.empty() || something_ready(); });
+    if (impl.retried.empty()) break;
+    const std::vector<Status> retried = std::exchange(impl.retried, {});
+    lock.unlock();
+    for (const Status &why : retried) cancel.retried(why);
+    lock.lock();
+  }
   if (interrupted) return Status(Code::kCancelled, "cancelled");
   if (!s.failed.is_ok()) return s.failed;
   if (s.ended) return ReplayItem(ReplayEnd{});

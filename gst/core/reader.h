@@ -69,7 +69,8 @@ class CheckpointReader {
   // The next item, in order; waits for it, interruptibly. Events come before the frame of their
   // index. After an error every call returns that error, until the next seek() (so that a caller
   // may skip the frame: the error's frame is failed_index()). kCorrupt names checkpoint, sequence,
-  // pack and offset; kMissing and kUnavailable are told apart.
+  // pack and offset; kMissing and kUnavailable are told apart. What a store tried again while it
+  // was read ahead is told to `cancel`, here.
   Result<ReplayItem> next(Cancellation &cancel);
   uint64_t failed_index() const;
 

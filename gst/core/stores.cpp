@@ -157,6 +157,10 @@ class Binding {
 
 }  // namespace
 
+Status tried_again(const Status &why) {
+  return why.with_context("a store failed for a moment and is tried again");
+}
+
 Result<std::shared_ptr<Stores>> Stores::bind(std::shared_ptr<FrameStore> frames,
                                              std::shared_ptr<MetadataStore> metadata, Access access,
                                              Cancellation &cancel) {

@@ -35,4 +35,7 @@ struct Stores {
                                               Access access, Cancellation &cancel);
 };
 
+// The warning about an attempt that failed and is made again.
+Status tried_again(const Status &why);
+
 }  // namespace checkpoint

@@ -50,8 +50,9 @@ struct WriterStats {
   uint64_t packs = 0, commits = 0, queued_bytes = 0, queued_frames = 0, retries = 0;
 };
 
-// Called on the writer's threads, several at a time, without a lock of the writer held; commits in
-// their order. A call may do what it likes with the writer, but for its destructor.
+// Called on the writer's threads, several at a time, without a lock of the writer held that its
+// methods need; commits in their order. A call may do what it likes with the writer, but for its
+// destructor.
 class WriterObserver {
  public:
   virtual ~WriterObserver() = default;

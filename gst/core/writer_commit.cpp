@@ -353,7 +353,7 @@ Status CheckpointWriter::Impl::commit_last(PendingCommit &head, CommitBatch &bat
     if (!status.is(Code::kConflict)) return status;
     head.in_doubt = false;
   }
-  auto call_back = std::make_shared<Cancellation>();
+  auto call_back = std::make_shared<Cancellation>(on_retry);
   Cancellation::Hook hook(cancellation, [&] { call_back->cancel(); });
   auto end_as = [&](bool complete) {
     head.closing = complete;

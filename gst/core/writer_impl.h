@@ -7,7 +7,9 @@
 // none outlives it.
 //
 // Lock order: lease_in_use, then mutex, then InflightPayloads' own. The observer is called with
-// none of them held, and no store or FrameInput with `mutex`.
+// none of them held, but for a store that says within a call that it tries again: then lease_in_use
+// may be held, shared, which only a new lease waits for. No store or FrameInput is called with
+// `mutex`.
 #pragma once
 
 #include <atomic>
@@ -98,9 +100,11 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   const LeaseOwner owner;
   const std::shared_ptr<ChunkPool> chunks;
 
-  Cancellation cancel;               // ends every wait in a store but those that clean up
-  Cancellation final_cancel;         // ends those too
-  std::atomic<bool> aborted{false};  // as `cancel`, readable without a lock
+  // What the stores try again by themselves is told like what we try again.
+  const Cancellation::RetryListener on_retry{[this](const Status &why) { retried(why); }};
+  Cancellation cancel{on_retry};        // ends every wait in a store but those that clean up
+  Cancellation final_cancel{on_retry};  // ends those too
+  std::atomic<bool> aborted{false};     // as `cancel`, readable without a lock
 
   // --- set by the control thread before it starts workers and putters, then only read
   std::shared_ptr<Stores> stores;

@@ -154,12 +154,7 @@ void CheckpointWriter::Impl::retried(const Status &status) {
     first = !std::exchange(retry_warned, true);
   }
   log(LogLevel::kInfo, "writer", "tried again: " + status.to_string());
-  if (first && !aborted)
-    observe([&](WriterObserver &o) {
-      o.on_warning(Status(status.code(),
-                          "a store failed for a moment and is tried again: " + status.message(),
-                          status.hint()));
-    });
+  if (first && !aborted) observe([&](WriterObserver &o) { o.on_warning(tried_again(status)); });
 }
 
 CheckpointWriter::Impl::Patience::Patience(Impl &impl, Cancellation &cancellation)

@@ -49,6 +49,7 @@ enum {
   PROP_READ_AHEAD,
   PROP_FRAME_STORE,
   PROP_METADATA_STORE,
+  PROP_STATS,
 };
 
 }  // namespace
@@ -154,9 +155,21 @@ static void set_text(GValue *value, const std::string &text) {
   g_value_set_string(value, text.empty() ? nullptr : text.c_str());
 }
 
+static GstStructure *stats_of(const Player &player) {
+  const Player::Stats stats = player.stats();
+  return gst_structure_new("application/x-gst-checkpoint-src-stats", "rows", G_TYPE_UINT64,
+                           stats.read.rows, "gets", G_TYPE_UINT64, stats.read.gets, "bytes",
+                           G_TYPE_UINT64, stats.read.bytes, "retries", G_TYPE_UINT64, stats.retries,
+                           nullptr);
+}
+
 static void gst_checkpoint_src_get_property(GObject *object, guint id, GValue *value,
                                             GParamSpec *pspec) {
   Private &priv = *GST_CHECKPOINT_SRC(object)->priv;
+  if (id == PROP_STATS) {
+    g_value_take_boxed(value, stats_of(priv.player));
+    return;
+  }
   bool known = true;
   GST_OBJECT_LOCK(object);
   const CheckpointUri &what = priv.settings.what;
@@ -447,6 +460,12 @@ static void install_properties(GObjectClass *klass) {
        "Where everything else is: a file or sqlite:// URI, postgresql:// URI, memory://name "
        "(default: "
        "$GST_CHECKPOINT_METADATA_STORE, else a file under $XDG_DATA_HOME)");
+  g_object_class_install_property(
+      klass, PROP_STATS,
+      g_param_spec_boxed("stats", "Statistics",
+                         "What was read from the stores since the start (counters are uint64)",
+                         GST_TYPE_STRUCTURE,
+                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 }
 
 static void gst_checkpoint_src_class_init(GstCheckpointSrcClass *klass) {

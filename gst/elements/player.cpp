@@ -47,13 +47,19 @@ Player::Player(GstBaseSrc *element)
       pad_(GST_BASE_SRC_PAD(element)),
       metas_(false,
              [element](const Status &status) { post_warning(GST_ELEMENT(element), status); }),
-      waiting_(std::make_shared<Cancellation>()) {
+      waiting_(make_cancellation()) {
   gst_pad_add_probe(pad_, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_event, this, nullptr);
 }
 
 Player::~Player() {
   end_start();
   disconnect();
+}
+
+std::shared_ptr<Cancellation> Player::make_cancellation() {
+  return std::make_shared<Cancellation>([this](const Status &why) {
+    if (retries_++ == 0) post_warning(GST_ELEMENT(element_), tried_again(why));
+  });
 }
 
 Status Player::check(const SourceSettings &settings) {
@@ -82,10 +88,12 @@ void Player::progress(GstProgressType type, const std::string &text) {
 
 bool Player::start(const SourceSettings &settings) {
   end_start();
-  auto cancel = std::make_shared<Cancellation>();
+  auto cancel = make_cancellation();
+  retries_ = 0;
   {
     std::lock_guard lock(mutex_);
     connecting_ = cancel;
+    read_before_ = {};
   }
   first_answer_ = std::make_shared<FirstAnswer>();
   may_stream_ = std::make_shared<FirstAnswer>();
@@ -205,6 +213,7 @@ void Player::disconnect() {
     std::lock_guard lock(mutex_);
     connection = std::move(connection_);
     replay = std::move(replay_);
+    if (connection) read_before_ = connection->reader().stats();
     connection_.reset();
     replay_.reset();
   }
@@ -224,7 +233,12 @@ void Player::unlock() { waiting()->cancel(); }
 
 void Player::unlock_stop() {
   std::lock_guard lock(mutex_);
-  waiting_ = std::make_shared<Cancellation>();
+  waiting_ = make_cancellation();
+}
+
+Player::Stats Player::stats() const {
+  std::lock_guard lock(mutex_);
+  return {connection_ ? connection_->reader().stats() : read_before_, retries_};
 }
 
 GstFlowReturn Player::create(GstBuffer **out) {

@@ -52,6 +52,13 @@ class Player {
   void decide_allocation(GstQuery *query);
   GstCaps *caps() const;  // nullptr: not known so far
 
+  struct Stats {
+    CheckpointReader::Stats read;
+    uint64_t retries = 0;
+  };
+  // Any thread; of the last start, also after its end.
+  Stats stats() const;
+
   // --- events and queries; nullopt: the base class's
   std::optional<bool> seek_event(GstEvent *event);
   std::optional<bool> query(GstQuery *query);
@@ -81,6 +88,8 @@ class Player {
   std::shared_ptr<SourceConnection> connection() const;
   std::shared_ptr<Cancellation> waiting() const;
   void progress(GstProgressType type, const std::string &text);
+  // Its waits tell the bus of the first attempt that a store makes again.
+  std::shared_ptr<Cancellation> make_cancellation();
   static GstPadProbeReturn on_event(GstPad *pad, GstPadProbeInfo *info, gpointer self);
 
   GstBaseSrc *const element_;
@@ -92,10 +101,12 @@ class Player {
   std::shared_ptr<Cancellation> waiting_;         // of create() and seeks; protected by mutex_
   std::shared_ptr<Cancellation> connecting_;      // protected by mutex_
   std::shared_ptr<Replay> replay_;                // protected by mutex_; used under the stream lock
-  bool connected_ = false;                        // protected by the object lock
-  std::thread connector_;                         // of the state changes
-  std::shared_ptr<FirstAnswer> first_answer_;     // of the state changes; from the connector
-  std::shared_ptr<FirstAnswer> may_stream_;       // of the state changes; to the connector
+  CheckpointReader::Stats read_before_;  // by a connection that is gone; protected by mutex_
+  std::atomic<uint64_t> retries_{0};
+  bool connected_ = false;                     // protected by the object lock
+  std::thread connector_;                      // of the state changes
+  std::shared_ptr<FirstAnswer> first_answer_;  // of the state changes; from the connector
+  std::shared_ptr<FirstAnswer> may_stream_;    // of the state changes; to the connector
 
   // --- protected by the stream lock
   bool loop_ = false;

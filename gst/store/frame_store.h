@@ -3,7 +3,8 @@
 //
 // Every virtual may be called from any thread at any time after open(); calls run side by side.
 // None throws. A call that waits ends with kCancelled soon after its Cancellation is cancelled; one
-// that the kernel holds up for a dead disk, when the kernel lets it.
+// that the kernel holds up for a dead disk, when the kernel lets it. A call that tries again by
+// itself tells its Cancellation of each attempt that failed.
 // What all implementations have to do alike is checked by tests/conformance/frame_store_suite.cpp;
 // what they may do differently stands in Traits.
 #pragma once

@@ -3,11 +3,11 @@
 //
 // Every virtual may be called from any thread at any time after open(); calls run side by side.
 // None throws. Each call is one short transaction that is durable when it returns ok. A call that
-// waits ends with kCancelled soon after its Cancellation is cancelled. Failures common to all:
-// kUnavailable (can't be reached), kBusy (locked by others for too long), kPermissionDenied,
-// kNoSpace, kCorrupt, kCancelled. Rows are returned in pages: no call's memory grows with a
-// checkpoint. What all implementations have to do alike is checked by
-// tests/conformance/metadata_store_suite.cpp.
+// waits ends with kCancelled soon after its Cancellation is cancelled; one that connects again
+// after the connection was lost tells its Cancellation. Failures common to all: kUnavailable (can't
+// be reached), kBusy (locked by others for too long), kPermissionDenied, kNoSpace, kCorrupt,
+// kCancelled. Rows are returned in pages: no call's memory grows with a checkpoint. What all
+// implementations have to do alike is checked by tests/conformance/metadata_store_suite.cpp.
 #pragma once
 
 #include <chrono>

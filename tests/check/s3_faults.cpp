@@ -82,7 +82,11 @@ class Bucket {
 
   std::atomic<int> looked_for_keys{0};
   std::shared_ptr<FrameStore> store;
-  Cancellation cancel;
+  std::atomic<int> retries{0};
+  Cancellation cancel{[this](const Status &why) {
+    ck_assert(why.retryable() && why.message().find("s3://films/p") != std::string::npos);
+    retries++;
+  }};
 
  private:
   static bool is_marker(const Request &r) {
@@ -156,9 +160,11 @@ GST_START_TEST(what_may_pass_is_tried_again) {
     assert_code(get(bucket, &text), Code::kOk);
     ck_assert(text == "0123456789");
     ck_assert_int_eq(n, 4);
+    ck_assert_int_eq(bucket.retries, 3);
     n = 0;
     assert_code(put(bucket), Code::kOk);
     ck_assert_int_eq(n, 4);
+    ck_assert_int_eq(bucket.retries, 6);
   }
 }
 GST_END_TEST

@@ -41,6 +41,42 @@ GST_START_TEST(a_store_that_is_locked_for_a_moment_is_tried_again) {
 }
 GST_END_TEST
 
+GST_START_TEST(what_stores_try_again_by_themselves_is_told) {
+  Place place;
+  auto news = std::make_shared<News>();
+  const Status why(Code::kUnavailable, "the server said 503", "wait for it");
+  auto gate = std::make_shared<Gate>();
+  place.frames->before("put", [&, gate](const FrameStoreCall &call, Cancellation &cancel) {
+    if (call.number == 1)
+      for (int i = 0; i < 3; i++) cancel.retried(why);
+    return gate->pass(cancel);
+  });
+  // With the lease in use, and in the commit that completes.
+  for (const char *call : {"create_pack", "commit"})
+    place.metadata->before(call, [&](Cancellation &cancel) {
+      cancel.retried(why);
+      return Status::ok();
+    });
+  WriterOptions options = small_packs();
+  options.pack_size = 1 << 20;
+  CheckpointWriter writer(place.opener(), options, news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  for (int i = 0; i < 10; i++) ck_assert(push(writer, i).is_ok());
+  writer.flush();
+  gate->wait_for_arrivals(1);
+  // The put is still under way.
+  ck_assert_int_eq(writer.stats().retries, 4);
+  gate->open();
+  ck_assert(writer.finish({}, kPatience).is_ok());
+  const WriterStats stats = writer.stats();
+  ck_assert_int_eq(stats.retries, 3 + stats.packs + stats.commits);
+  ck_assert_int_eq(news->warnings.size(), 1);
+  ck_assert(news->warnings[0].is(Code::kUnavailable));
+  ck_assert(news->warnings[0].message().find("the server said 503") != std::string::npos);
+  ck_assert(news->warnings[0].hint() == "wait for it");
+}
+GST_END_TEST
+
 GST_START_TEST(g05_a_store_that_stays_locked_is_an_error) {
   Place place;
   auto news = std::make_shared<News>();
@@ -189,6 +225,7 @@ static Suite *writer_lease_suite() {
   TCase *tc = tcase_create("writer_lease");
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, a_store_that_is_locked_for_a_moment_is_tried_again);
+  tcase_add_test(tc, what_stores_try_again_by_themselves_is_told);
   tcase_add_test(tc, g05_a_store_that_stays_locked_is_an_error);
   tcase_add_test(tc, g28_stopping_ends_the_tries);
   tcase_add_test(tc, the_lease_is_renewed_while_a_commit_takes_long);

@@ -42,6 +42,13 @@ void must_be_complete(DurablePlace &place, const Launch &launch, const std::stri
                 "%s", what.c_str());
 }
 
+// One WARNING, however often it was tried.
+void must_have_warned(const Launch &launch, const std::string &what) {
+  const auto warnings = launch.warnings();
+  ck_assert_msg(warnings.size() == 1 && warnings[0].find("is tried again") != std::string::npos,
+                "%s: %s", what.c_str(), launch.tail().c_str());
+}
+
 Fault at_puts(Fault fault) {
   fault.request = "PUT ";
   fault.skip = 3;
@@ -83,6 +90,7 @@ GST_START_TEST(a_put_that_fails_on_the_wire_is_made_again) {
     Launch launch(SmallFilm::line() + DurablePlace::sink(), through(place, &s3, nullptr));
     must_succeed(launch, what);
     ck_assert_msg(s3.struck() == fault.times, "%s", what.c_str());
+    if (fault.what != What::kDelay) must_have_warned(launch, what);
     must_be_complete(place, launch, what);
   }
 }
@@ -108,6 +116,7 @@ GST_START_TEST(g10_a_get_that_fails_on_the_wire_is_made_again) {
                 through(place, &s3, nullptr));
     must_succeed(play, what);
     ck_assert_msg(s3.struck() == 1, "%s", what.c_str());
+    if (fault.what != What::kDelay) must_have_warned(play, what);
     ck_assert_msg(same_files(film.file("film.raw"), place.file("played.raw")), "%s", what.c_str());
   }
 }
@@ -173,6 +182,7 @@ GST_START_TEST(postgresql_is_restarted_within_a_run) {
     server("postgres", "start");
     run.feed_the_rest();
     must_succeed(run, end);
+    must_have_warned(run, end);
     must_be_complete(place, run, end);
   }
 }
@@ -190,6 +200,7 @@ GST_START_TEST(the_gateway_is_away_within_a_run) {
   run.feed_the_rest();
   ck_assert_msg(noticed, "%s", run.tail().c_str());
   must_succeed(run, "gateway");
+  must_have_warned(run, "gateway");
   must_be_complete(place, run, "gateway");
 }
 GST_END_TEST

@@ -155,12 +155,11 @@ std::string Launch::tail() const {
   return text;
 }
 
-std::vector<std::string> Launch::findings(const std::string &head) const {
+std::vector<std::string> Launch::findings(const std::string &in, const std::string &head) {
   std::vector<std::string> found;
-  for (size_t at = error_output_.find(head); at != std::string::npos;
-       at = error_output_.find(head, at + 1)) {
-    if (at > 0 && error_output_[at - 1] != '\n') continue;
-    std::string line = error_output_.substr(at, error_output_.find('\n', at) - at);
+  for (size_t at = in.find(head); at != std::string::npos; at = in.find(head, at + 1)) {
+    if (at > 0 && in[at - 1] != '\n') continue;
+    std::string line = in.substr(at, in.find('\n', at) - at);
     // "…/GstCheckpointSink:checkpointsink0: text"
     const size_t text = line.find(": ", head.size());
     const size_t name = line.rfind(':', text - 1);

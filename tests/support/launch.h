@@ -55,12 +55,15 @@ class Launch {
   // The ends of both, short enough for a test's message.
   std::string tail() const;
   // "checkpointsink0: text" for every ERROR, in their order; after wait().
-  std::vector<std::string> errors() const { return findings("ERROR: from element "); }
-  std::vector<std::string> warnings() const { return findings("WARNING: from element "); }
+  std::vector<std::string> errors() const {
+    return findings(error_output_, "ERROR: from element ");
+  }
+  // Likewise; these are on standard output.
+  std::vector<std::string> warnings() const { return findings(output_, "WARNING: from element "); }
 
  private:
   std::optional<std::string> next_line();
-  std::vector<std::string> findings(const std::string &head) const;
+  static std::vector<std::string> findings(const std::string &in, const std::string &head);
 
   pid_t pid_ = 0;
   int input_ = -1, output_fd_ = -1, error_fd_ = -1;

@@ -107,6 +107,7 @@ bool Retry::again(const Status &failure, Cancellation &cancel) {
   // The first time at once: often only this connection was lost.
   const milliseconds pause(losses_ == 0 ? 0 : std::min(25 << std::min(losses_, 5), 500));
   losses_++;
+  cancel.retried(failure);
   return cancel.sleep_for(pause);
 }
 

@@ -85,9 +85,10 @@ Result<S3Answer> S3FrameStore::request(const char *what, unsigned attempts, cons
     }
     if (verdict != S3Verdict::kAgain || n >= attempts) return answer;
     std::chrono::milliseconds pause = pause_after(n, config_.backoff);
+    const Status failure = s3_error(answer, std::string(what) + " in " + display_uri(), config_);
     log(warned_.exchange(true) ? LogLevel::kInfo : LogLevel::kWarning, kArea,
-        s3_error(answer, std::string(what) + " in " + display_uri(), config_).message() +
-            "; tried again in " + std::to_string(pause.count()) + " ms");
+        failure.message() + "; tried again in " + std::to_string(pause.count()) + " ms");
+    cancel.retried(failure);
     if (!cancel.sleep_for(pause)) return cancel.check();
   }
 }
