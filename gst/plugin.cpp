@@ -43,4 +43,5 @@ static gboolean plugin_init(GstPlugin *plugin) {
 #define PACKAGE "gst-checkpoint"
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, checkpoint,
                   "Keeps what each stage of a pipeline handed on, and plays it back", plugin_init,
-                  PACKAGE_VERSION, "LGPL", "gst-checkpoint", "https://gstreamer.freedesktop.org/")
+                  PACKAGE_VERSION, PLUGIN_LICENSE, "gst-checkpoint",
+                  "https://gstreamer.freedesktop.org/")

@@ -7,6 +7,7 @@ packages_build=(
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
   libglib2.0-dev libjson-glib-dev libssl-dev libxxhash-dev
   libsqlite3-dev libpq-dev libzstd-dev liblz4-dev libcairo2-dev libcurl4-openssl-dev
+  libs3-dev
 )
 # What the tests run: real decoders and a real detector, and a checkout under git for the lint.
 packages_test=(

@@ -9,7 +9,7 @@ namespace checkpoint {
 
 namespace {
 
-enum class Kind { kText, kYes, kNumber };
+enum class Kind { kText, kYes, kNumber, kClient };
 
 struct Property {
   const char *name;
@@ -36,9 +36,36 @@ constexpr Property kProperties[] = {
      "S3: server-side encryption of new objects: AES256, aws:kms or aws:kms:dsse"},
     {"sse-kms-key-id", "sse-kms-key-id", Kind::kText, "SSE KMS key id",
      "S3: the key for sse=aws:kms"},
+    {"s3-client", "s3-client", Kind::kClient, "S3 client", "S3: what speaks to the server"},
 };
 constexpr guint kAccessKey = kFirstS3Property + std::size(kProperties);
 constexpr guint kSecretAccessKey = kAccessKey + 1;
+
+constexpr gint kCurl = 0, kLibs3 = 1;
+
+GType client_type() {
+  static const GEnumValue values[] = {
+      {kCurl, "libcurl: Signature Version 4 and all settings", "curl"},
+      {kLibs3, "libs3: for servers that take Signature Version 2 only", "libs3"},
+      {0, nullptr, nullptr}};
+  static const GType type = g_enum_register_static("GstCheckpointS3Client", values);
+  return type;
+}
+
+GParamSpec *spec_of(const Property &p, GParamFlags flags) {
+  switch (p.kind) {
+    case Kind::kText:
+      return g_param_spec_string(p.name, p.nick, p.blurb, nullptr, flags);
+    case Kind::kYes:
+      return g_param_spec_boolean(p.name, p.nick, p.blurb, FALSE, flags);
+    case Kind::kNumber:
+      return g_param_spec_uint(p.name, p.nick, p.blurb, 0, G_MAXUINT, 0, flags);
+    case Kind::kClient:
+      break;
+  }
+  gst_type_mark_as_plugin_api(client_type(), static_cast<GstPluginAPIFlags>(0));
+  return g_param_spec_enum(p.name, p.nick, p.blurb, client_type(), kCurl, flags);
+}
 
 const Property *property_of(guint id) {
   if (id < kFirstS3Property || id >= kAccessKey) return nullptr;
@@ -53,14 +80,8 @@ void S3Properties::install(GObjectClass *klass) {
   constexpr auto kSecret =
       static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
   guint id = kFirstS3Property;
-  for (const Property &p : kProperties) {
-    GParamSpec *spec = p.kind == Kind::kText
-                           ? g_param_spec_string(p.name, p.nick, p.blurb, nullptr, kFlags)
-                       : p.kind == Kind::kYes
-                           ? g_param_spec_boolean(p.name, p.nick, p.blurb, FALSE, kFlags)
-                           : g_param_spec_uint(p.name, p.nick, p.blurb, 0, G_MAXUINT, 0, kFlags);
-    g_object_class_install_property(klass, id++, spec);
-  }
+  for (const Property &p : kProperties)
+    g_object_class_install_property(klass, id++, spec_of(p, kFlags));
   g_object_class_install_property(
       klass, kAccessKey,
       g_param_spec_string("access-key", "Access key",
@@ -86,6 +107,8 @@ bool S3Properties::set(guint id, const GValue *value) {
     text = given ? given : "";
   } else if (p->kind == Kind::kYes) {
     text = g_value_get_boolean(value) ? "yes" : "";
+  } else if (p->kind == Kind::kClient) {
+    text = g_value_get_enum(value) == kLibs3 ? "libs3" : "";
   } else if (guint number = g_value_get_uint(value); number != 0) {
     text = std::to_string(number);
   }
@@ -105,6 +128,8 @@ bool S3Properties::get(guint id, GValue *value) const {
     g_value_set_string(value, text.empty() ? nullptr : text.c_str());
   else if (p->kind == Kind::kYes)
     g_value_set_boolean(value, !text.empty());
+  else if (p->kind == Kind::kClient)
+    g_value_set_enum(value, text.empty() ? kCurl : kLibs3);
   else
     g_value_set_uint(value, static_cast<guint>(text.empty() ? 0 : std::stoul(text)));
   return true;

@@ -605,53 +605,6 @@ GST_START_TEST(g28_a_seek_while_a_store_is_blocked) {
 }
 GST_END_TEST
 
-namespace {
-uint64_t read_stat(GstElement *source, const char *name) {
-  GstStructure *stats = nullptr;
-  g_object_get(source, "stats", &stats, nullptr);
-  guint64 value = 0;
-  ck_assert(gst_structure_get_uint64(stats, name, &value));
-  gst_structure_free(stats);
-  return value;
-}
-}  // namespace
-
-GST_START_TEST(what_a_store_tries_again_by_itself_is_told_at_once) {
-  for (const bool connecting : {true, false}) {
-    SourcePlace place;
-    make_source_frames(place, 30);
-    auto gate = std::make_shared<Gate>();
-    place.frames()->before(connecting ? "open" : "get",
-                           [gate](const FrameStoreCall &call, Cancellation &cancel) {
-                             if (call.number > 1) return Status::ok();
-                             for (int i = 0; i < 3; i++)
-                               cancel.retried(Status(Code::kUnavailable, "the server said 503"));
-                             return gate->pass(cancel);
-                           });
-    SourceRun run(place.make_source());
-    gst_element_set_state(run.pipeline(), GST_STATE_PLAYING);
-    // While it is still being tried.
-    GstMessage *message = run.wait_for(GST_MESSAGE_WARNING);
-    GError *error = nullptr;
-    gst_message_parse_warning(message, &error, nullptr);
-    ck_assert(std::strstr(error->message, "the server said 503") != nullptr);
-    g_clear_error(&error);
-    gst_message_unref(message);
-    gate->open();
-    run.play_to_end();
-    ck_assert(SourceRun::indexes(run.take()) == numbers(0, 30));
-    must_be_quiet(run);
-    const uint64_t gets = read_stat(run.source(), "gets");
-    ck_assert_uint_gt(gets, 0);
-    gst_element_set_state(run.pipeline(), GST_STATE_READY);
-    ck_assert_uint_eq(read_stat(run.source(), "retries"), 3);
-    ck_assert_uint_eq(read_stat(run.source(), "gets"), gets);
-    ck_assert_uint_ge(read_stat(run.source(), "rows"), 30);
-    ck_assert_uint_ge(read_stat(run.source(), "bytes"), 30 * kFrameBytes);
-  }
-}
-GST_END_TEST
-
 GST_START_TEST(g28_pausing_loses_nothing) {
   SourcePlace place;
   make_source_frames(place, 200);
@@ -792,7 +745,6 @@ static Suite *checkpointsrc_suite() {
   tcase_add_test(tc, states_go_up_and_down);
   tcase_add_test(tc, g28_stopping_while_a_store_is_blocked);
   tcase_add_test(tc, g28_a_seek_while_a_store_is_blocked);
-  tcase_add_test(tc, what_a_store_tries_again_by_itself_is_told_at_once);
   tcase_add_test(tc, g28_pausing_loses_nothing);
   tcase_add_test(tc, a_seek_before_the_start_is_done_at_the_start);
   tcase_add_test(tc, properties_stay_while_it_runs);

@@ -150,6 +150,7 @@ GST_START_TEST(what_is_wrong_with_a_uri_is_said) {
            {"s3://films?request-timeout=soon", "request-timeout"},
            {"s3://films?region=a%20b", "region"},
            {"s3://films?storage-class=a%20b", "storage-class"},
+           {"s3://films?s3-client=wget", "s3-client"},
            {"s3://films?sse-kms-key-id=k", "sse=aws:kms"},
            {"s3://films?colour=blue", "colour"},
            {"s3://key@films", "KEY:SECRET"},
@@ -159,6 +160,17 @@ GST_START_TEST(what_is_wrong_with_a_uri_is_said) {
     assert_refused(config.status(), Code::kInvalidArgument, says);
     ck_assert(config.status().to_string().find("pw4711") == std::string::npos);
   }
+}
+GST_END_TEST
+
+GST_START_TEST(a_client_is_chosen) {
+  ck_assert(config_of("s3://films")->client == S3ClientKind::kCurl);
+  ck_assert(config_of("s3://films?s3-client=curl")->client == S3ClientKind::kCurl);
+  ck_assert(config_of("s3://films?s3-client=libs3")->client == S3ClientKind::kLibs3);
+#ifndef HAVE_LIBS3
+  assert_refused(make_s3_store(*parse_store_uri("s3://films?s3-client=libs3", "file")).status(),
+                 Code::kUnsupported, "-Dlibs3=enabled");
+#endif
 }
 GST_END_TEST
 
@@ -312,6 +324,7 @@ static Suite *s3_settings_suite() {
   tcase_add_test(tc, a_bucket_is_found_elsewhere);
   tcase_add_test(tc, options_are_read);
   tcase_add_test(tc, what_is_wrong_with_a_uri_is_said);
+  tcase_add_test(tc, a_client_is_chosen);
   tcase_add_test(tc, keys_are_looked_for_in_order);
   tcase_add_test(tc, without_keys_the_next_step_is_said);
   tcase_add_test(tc, a_container_hands_out_keys);

@@ -12,7 +12,6 @@
 #include <thread>
 #include <vector>
 
-#include "backends/s3/credentials.h"
 #include "backends/s3/store.h"
 #include "common/uuid.h"
 #include "conformance/frame_store_suite.h"
@@ -43,7 +42,18 @@ Environment test_environment(const std::string &secret = setting("SECRET_KEY")) 
 struct Server {
   std::string endpoint = setting("ENDPOINT");
   std::string options;
+
+  bool by_libs3() const { return options.find("s3-client=libs3") != std::string::npos; }
 };
+
+// Each client that the build has.
+std::vector<Server> servers() {
+  std::vector<Server> all = {{}};
+#ifdef HAVE_LIBS3
+  all.push_back({setting("ENDPOINT"), "&s3-client=libs3"});
+#endif
+  return all;
+}
 
 StoreUri uri_of(const Server &server, const std::string &bucket, const std::string &prefix) {
   auto uri = parse_store_uri("s3://" + bucket + "/" + prefix +
@@ -59,11 +69,10 @@ S3Config config_of(const Server &server, const std::string &prefix) {
   return *config;
 }
 
-std::shared_ptr<S3Client> client_of(const S3Config &config) {
-  auto transfers = make_curl_transfers();
-  return make_curl_client(
-      config, transfers,
-      std::make_shared<CredentialsSource>(config, test_environment(), transfers));
+std::shared_ptr<S3Client> client_of(const Server &server, const S3Config &config) {
+  auto client = make_s3_client(uri_of(server, config.bucket, ""), config, test_environment());
+  ck_assert_msg(client.is_ok(), "%s", client.status().to_string().c_str());
+  return *client;
 }
 
 // A prefix of its own, emptied at the end.
@@ -71,7 +80,7 @@ class PrefixPlace : public FrameStorePlace {
  public:
   explicit PrefixPlace(Server server = {}) : server_(std::move(server)) {}
   ~PrefixPlace() override {
-    auto client = client_of(config_of(server_, prefix_));
+    auto client = client_of(server_, config_of(server_, prefix_));
     Cancellation cancel;
     S3Listing page;
     do {
@@ -87,6 +96,12 @@ class PrefixPlace : public FrameStorePlace {
     return *store;
   }
   bool shared_by_processes() const override { return true; }
+  bool decides_races() const override { return !server_.by_libs3(); }
+#ifndef LIBS3_SIGNS_V4
+  bool takes_name(const std::string &name) const override {
+    return !server_.by_libs3() || name.find(' ') == std::string::npos;
+  }
+#endif
 
  protected:
   const Server server_;
@@ -99,6 +114,7 @@ class MovingClient : public S3Client {
   MovingClient(std::shared_ptr<S3Client> next, std::shared_ptr<std::string> root)
       : next_(std::move(next)), root_(std::move(root)) {}
   bool puts_conditionally() const override { return next_->puts_conditionally(); }
+  Status check_key(const std::string &key) const override { return next_->check_key(key); }
   void renew_credentials() override { next_->renew_credentials(); }
   Result<S3Answer> put(const std::string &key, std::span<const ByteView> parts,
                        const Sha256 &sha256, bool if_absent, Cancellation &cancel) override {
@@ -130,10 +146,11 @@ class MovingClient : public S3Client {
 // store there.
 class MovingPlace : public PrefixPlace {
  public:
+  using PrefixPlace::PrefixPlace;
   std::shared_ptr<FrameStore> make() override {
     S3Config config = config_of(server_, "frames");
     config.marker_age = std::chrono::milliseconds(0);
-    return make_s3_store(config, std::make_shared<MovingClient>(client_of(config), root_));
+    return make_s3_store(config, std::make_shared<MovingClient>(client_of(server_, config), root_));
   }
   bool hide() override {
     *root_ = prefix_ + "/hidden/";
@@ -153,10 +170,12 @@ class MovingPlace : public PrefixPlace {
 
 const std::vector<FrameStoreCase> &checkpoint::frame_store_cases() {
   static const std::vector<FrameStoreCase> cases = [] {
-    std::vector<FrameStoreCase> all = {
-        {"s3", [] { return std::make_unique<PrefixPlace>(); }},
-        {"s3, taken away", [] { return std::make_unique<MovingPlace>(); }},
-    };
+    std::vector<FrameStoreCase> all;
+    for (const Server &server : servers()) {
+      const std::string name = server.by_libs3() ? "s3 by libs3" : "s3";
+      all.push_back({name, [=] { return std::make_unique<PrefixPlace>(server); }});
+      all.push_back({name + ", taken away", [=] { return std::make_unique<MovingPlace>(server); }});
+    }
     if (!setting("TLS_ENDPOINT").empty())
       all.push_back(
           {"s3 over TLS", [] {
@@ -169,7 +188,9 @@ const std::vector<FrameStoreCase> &checkpoint::frame_store_cases() {
 }
 
 GST_START_TEST(the_server_checks_every_byte) {
-  PrefixPlace place({setting("ENDPOINT"), "&retry-attempts=1"});
+  Server server = servers()[static_cast<size_t>(__i__)];
+  server.options += "&retry-attempts=1";
+  PrefixPlace place(server);
   auto store = place.make();
   Cancellation cancel;
   ck_assert(store->write_marker({Uuid::random(), Uuid::random()}, cancel).is_ok());
@@ -200,7 +221,8 @@ GST_START_TEST(without_conditional_puts_names_are_looked_up) {
 GST_END_TEST
 
 GST_START_TEST(a_listing_of_many_pages_is_whole) {
-  PrefixPlace place;
+  const Server server = servers()[static_cast<size_t>(__i__)];
+  PrefixPlace place(server);
   auto store = place.make();
   Cancellation cancel;
   ck_assert(store->write_marker({Uuid::random(), Uuid::random()}, cancel).is_ok());
@@ -232,7 +254,8 @@ GST_START_TEST(what_is_wrong_is_named_at_once) {
   for (const Case &c : {Case{"no-such-bucket-here", secret, Code::kNotFound, "no-such-bucket-here"},
                         Case{setting("BUCKET"), "wrong-secret-4711", Code::kPermissionDenied,
                              "SignatureDoesNotMatch"}}) {
-    auto store = make_s3_store(uri_of({}, c.bucket, "p"), test_environment(c.secret));
+    const Server server = servers()[static_cast<size_t>(__i__)];
+    auto store = make_s3_store(uri_of(server, c.bucket, "p"), test_environment(c.secret));
     ck_assert(store.is_ok());
     Status status = (*store)->open(cancel);
     const std::string text = status.to_string();
@@ -262,10 +285,11 @@ static Suite *s3_store_suite() {
   TCase *tc = tcase_create("s3_store");
   suite_add_tcase(suite, tc);
   add_frame_store_suite(tc);
-  tcase_add_test(tc, the_server_checks_every_byte);
+  const int clients = static_cast<int>(servers().size());
+  tcase_add_loop_test(tc, the_server_checks_every_byte, 0, clients);
   tcase_add_test(tc, without_conditional_puts_names_are_looked_up);
-  tcase_add_test(tc, a_listing_of_many_pages_is_whole);
-  tcase_add_test(tc, what_is_wrong_is_named_at_once);
+  tcase_add_loop_test(tc, a_listing_of_many_pages_is_whole, 0, clients);
+  tcase_add_loop_test(tc, what_is_wrong_is_named_at_once, 0, clients);
   tcase_add_test(tc, g37_a_certificate_of_a_stranger_is_refused);
   return suite;
 }

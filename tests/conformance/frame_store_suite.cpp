@@ -182,6 +182,7 @@ GST_END_TEST
 
 GST_START_TEST(of_threads_that_put_one_name_one_wins) {
   Fixture f(__i__);
+  if (!f.place->decides_races()) return;
   for (int round = 0; round < 10; round++) {
     const std::string name = "race/" + std::to_string(round) + "/object";
     std::atomic<int> winner{-1}, refused{0};
@@ -229,17 +230,18 @@ GST_END_TEST
 
 GST_START_TEST(a_listing_is_of_names_that_begin_so) {
   Fixture f(__i__);
-  const std::set<std::string> all = {"a",
-                                     "ab",
-                                     "a b",
-                                     "a-/x",
-                                     "b/frames/1",
-                                     "b/frames/12",
-                                     "b/frames/2/3",
-                                     "b/other",
-                                     "c/\"q'",
-                                     "größe/日本",
-                                     ".gst-checkpoint/frames/1"};
+  std::set<std::string> all = {"a",
+                               "ab",
+                               "a b",
+                               "a-/x",
+                               "b/frames/1",
+                               "b/frames/12",
+                               "b/frames/2/3",
+                               "b/other",
+                               "c/\"q'",
+                               "größe/日本",
+                               ".gst-checkpoint/frames/1"};
+  std::erase_if(all, [&](const std::string &name) { return !f.place->takes_name(name); });
   for (const std::string &name : all) assert_ok(put(*f.store, name, pattern(3, 8), f.cancel));
   for (const std::string prefix :
        {"", "a", "ab", "abc", "b", "b/", "b/f", "b/frames/", "b/frames/1", "b/frames/12",
@@ -308,16 +310,21 @@ GST_END_TEST
 
 GST_START_TEST(g35_names_of_all_kinds_are_stored) {
   Fixture f(__i__);
-  const std::vector<std::string> names = {"größe/日本/\xf0\x9f\x8e\xac.raw",
-                                          "a b/c  d",
-                                          "q\"u'o`t$e/;drop table",
-                                          "%2e%2e/%00",
-                                          "-rf/*",
-                                          "~x/frames/1",
-                                          "...",
-                                          "back\\slash",
-                                          "a#b?c=d&e+f",
-                                          std::string(255, 'x') + "/" + std::string(200, 'y')};
+  std::vector<std::string> names = {"größe/日本/\xf0\x9f\x8e\xac.raw",
+                                    "a b/c  d",
+                                    "q\"u'o`t$e/;drop table",
+                                    "%2e%2e/%00",
+                                    "-rf/*",
+                                    "~x/frames/1",
+                                    "...",
+                                    "back\\slash",
+                                    "a#b?c=d&e+f",
+                                    std::string(255, 'x') + "/" + std::string(200, 'y')};
+  std::erase_if(names, [&](const std::string &name) {
+    if (f.place->takes_name(name)) return false;
+    assert_code(put(*f.store, name, pattern(20, 1), f.cancel), Code::kInvalidArgument);
+    return true;
+  });
   for (size_t i = 0; i < names.size(); i++)
     assert_ok(put(*f.store, names[i], pattern(20 + i, static_cast<unsigned>(i)), f.cancel));
   auto other = f.open();
@@ -393,7 +400,7 @@ GST_END_TEST
 GST_START_TEST(of_processes_that_write_a_marker_one_wins) {
   constexpr int kProcesses = 6;
   auto place = frame_store_cases()[static_cast<size_t>(__i__)].make_place();
-  if (!place->shared_by_processes()) return;
+  if (!place->shared_by_processes() || !place->decides_races()) return;
   int go[2], out[2];
   ck_assert(pipe(go) == 0 && pipe(out) == 0);
   std::vector<pid_t> children;

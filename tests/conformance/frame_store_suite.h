@@ -23,6 +23,11 @@ class FrameStorePlace {
   virtual std::shared_ptr<FrameStore> make() = 0;
   // Do other processes see the same place?
   virtual bool shared_by_processes() const = 0;
+  // Does one win of several who put the same name at the same moment? Else the last one's object
+  // may be there, and others think that they have won.
+  virtual bool decides_races() const { return true; }
+  // False: names like this one are refused.
+  virtual bool takes_name(const std::string &) const { return true; }
   // Takes the store away, as an unmounted disk is, and brings it back. False: can't be done here.
   virtual bool hide() { return false; }
   virtual void show() {}

@@ -103,7 +103,9 @@ std::string Home::frame_store(uint16_t port) const {
   std::string endpoint = setting(pair_.frames == "s3_tls" ? "S3_TLS_ENDPOINT" : "S3_ENDPOINT");
   if (port != 0) endpoint = "http://127.0.0.1:" + std::to_string(port);
   return "s3://" + setting("S3_BUCKET") + "/" + place_ + "?endpoint=" + endpoint +
-         (pair_.frames == "s3_tls" ? "&ca-file=" + setting("S3_CA_FILE") : "");
+         (pair_.frames == "s3_tls"     ? "&ca-file=" + setting("S3_CA_FILE")
+          : pair_.frames == "s3_libs3" ? "&s3-client=libs3"
+                                       : "");
 }
 
 std::string Home::metadata_store(uint16_t port) const {

@@ -15,7 +15,8 @@ namespace checkpoint {
 // The pair that GST_CHECKPOINT_TEST_PAIR names: what holds the frames, "-", what holds the rows.
 // Without it the default stores are meant: "file-sqlite".
 struct StorePair {
-  std::string frames = "file";  // or s3, or s3_tls: the same through the server's TLS endpoint
+  // or s3; s3_tls: through the server's TLS endpoint; s3_libs3: by that client
+  std::string frames = "file";
   std::string rows = "sqlite";  // or postgres
   bool is_default() const { return frames == "file" && rows == "sqlite"; }
 };

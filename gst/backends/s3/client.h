@@ -4,7 +4,6 @@
 // store's business.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/s3/digest.h"
 #include "backends/s3/http.h"
 #include "common/bytes.h"
 #include "common/cancel.h"
@@ -42,7 +42,8 @@ struct S3Listing {
   std::string next;  // to go on with; empty at the end
 };
 
-using Sha256 = std::array<uint8_t, 32>;
+// With each object, as x-amz-meta-…: its SHA-256, hexadecimal.
+inline constexpr const char *kSha256Name = "gst-checkpoint-sha256";
 
 class S3Client {
  public:
@@ -50,6 +51,8 @@ class S3Client {
 
   // Can put() be told to leave an object alone that is there?
   virtual bool puts_conditionally() const = 0;
+  // kInvalidArgument: it can't name an object so.
+  virtual Status check_key(const std::string &) const { return Status::ok(); }
   // The server checks the SHA-256. A Status is about credentials, here and below.
   virtual Result<S3Answer> put(const std::string &key, std::span<const ByteView> parts,
                                const Sha256 &sha256, bool if_absent, Cancellation &cancel) = 0;
@@ -67,10 +70,17 @@ class S3Client {
 };
 
 struct S3Config;
+struct StoreUri;
 class CredentialsSource;
 
 std::shared_ptr<S3Client> make_curl_client(const S3Config &config,
                                            std::shared_ptr<HttpTransfers> transfers,
                                            std::shared_ptr<CredentialsSource> credentials);
+
+// Over libs3, where the build has it. It can do less: the first function says what of the settings,
+// those of `uri` among them, it would have to ignore.
+Status check_libs3_config(const StoreUri &uri, const S3Config &config);
+std::shared_ptr<S3Client> make_libs3_client(const S3Config &config,
+                                            std::shared_ptr<CredentialsSource> credentials);
 
 }  // namespace checkpoint

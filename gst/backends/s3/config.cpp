@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char *kOptions =
     "endpoint, region, path-style, ca-file, profile, request-timeout, retry-attempts, "
-    "storage-class, sse, sse-kms-key-id, puts-in-flight, conditional-puts";
+    "storage-class, sse, sse-kms-key-id, puts-in-flight, conditional-puts, s3-client";
 constexpr size_t kMaxFile = 1 << 20;
 
 Status bad(const std::string &what, const std::string &hint = {}) {
@@ -89,6 +89,8 @@ Status parse_option(const std::string &key, const std::string &value, S3Config &
   } else if (key == "puts-in-flight" && parse_number(value, 1U, 64U, config.puts_in_flight)) {
   } else if (key == "conditional-puts" && parse_yes_no(value, yes)) {
     config.conditional_puts = yes;
+  } else if (key == "s3-client" && (value == "curl" || value == "libs3")) {
+    config.client = value == "libs3" ? S3ClientKind::kLibs3 : S3ClientKind::kCurl;
   } else if (key == "storage-class" && !value.empty() && plain(value)) {
     config.storage_class = value;
   } else if (key == "sse" && (value == "AES256" || value == "aws:kms" || value == "aws:kms:dsse")) {

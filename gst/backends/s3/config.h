@@ -23,6 +23,9 @@ using AwsProfile = std::map<std::string, std::string>;
 // AWS_SHARED_CREDENTIALS_FILE); the second wins. Empty when there is none.
 AwsProfile read_aws_profile(const std::string &name, const Environment &environment);
 
+// What speaks to the server.
+enum class S3ClientKind { kCurl, kLibs3 };
+
 struct S3Keys {
   std::string access_key;
   std::string secret_key;
@@ -34,6 +37,7 @@ struct S3Config {
   std::string prefix;    // of all keys: "" or "a/b/"
   std::string endpoint;  // "https://host:port"
   bool aws = true;       // the endpoint is AWS's own
+  S3ClientKind client = S3ClientKind::kCurl;
   std::string region;
   bool path_style = false;
   std::string ca_file;

@@ -5,6 +5,7 @@
 #include "backends/s3/client.h"
 #include "backends/s3/config.h"
 #include "backends/s3/credentials.h"
+#include "backends/s3/digest.h"
 #include "backends/s3/xml.h"
 
 namespace checkpoint {
@@ -13,24 +14,8 @@ namespace {
 
 // SHA-256 of nothing.
 constexpr const char *kNoBody = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-constexpr const char *kShaHeader = "x-amz-meta-gst-checkpoint-sha256";
+const std::string kShaHeader = std::string("x-amz-meta-") + kSha256Name;
 constexpr size_t kMaxListing = 16 << 20;
-
-std::string hex(const Sha256 &sha256) {
-  std::string text;
-  for (uint8_t b : sha256) {
-    text += "0123456789abcdef"[b >> 4];
-    text += "0123456789abcdef"[b & 15];
-  }
-  return text;
-}
-
-std::string base64(const Sha256 &sha256) {
-  gchar *text = g_base64_encode(sha256.data(), sha256.size());
-  std::string out = text;
-  g_free(text);
-  return out;
-}
 
 uint64_t number(const std::string &text) {
   return text.empty() ? 0 : g_ascii_strtoull(text.c_str(), nullptr, 10);
@@ -54,8 +39,7 @@ class CurlClient : public S3Client {
     r.body = parts;
     r.headers = {"x-amz-content-sha256: " + hex(sha256),
                  // Buckets with Object Lock ask for one of these; and it is kept with the object.
-                 "x-amz-checksum-sha256: " + base64(sha256),
-                 std::string(kShaHeader) + ": " + hex(sha256),
+                 "x-amz-checksum-sha256: " + base64(sha256), kShaHeader + ": " + hex(sha256),
                  "Content-Type: application/octet-stream"};
     if (if_absent) r.headers.emplace_back("If-None-Match: *");
     auto add = [&](const char *name, const std::string &value) {

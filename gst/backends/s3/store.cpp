@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backends/s3/store.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <limits>
 
 #include "backends/s3/credentials.h"
+#include "backends/s3/digest.h"
 #include "backends/s3/error.h"
 #include "backends/s3/store_impl.h"
 #include "common/log.h"
@@ -33,32 +32,6 @@ std::chrono::milliseconds pause_after(unsigned attempt, std::chrono::millisecond
   uint32_t random = 0;
   random_bytes(reinterpret_cast<uint8_t *>(&random), sizeof random);
   return std::chrono::milliseconds(most.count() * random / std::numeric_limits<uint32_t>::max());
-}
-
-Result<Sha256> sha256_of(std::span<const ByteView> parts) {
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> ctx(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  Sha256 out{};
-  bool good = ctx && EVP_DigestInit_ex(ctx.get(), EVP_sha256(), nullptr) == 1;
-  for (const ByteView &part : parts)
-    good = good && EVP_DigestUpdate(ctx.get(), part.data(), part.size()) == 1;
-  if (!good || EVP_DigestFinal_ex(ctx.get(), out.data(), nullptr) != 1)
-    return Status(Code::kInternal, "libcrypto could not compute a SHA-256");
-  return out;
-}
-
-uint64_t size_of(std::span<const ByteView> parts) {
-  uint64_t size = 0;
-  for (ByteView part : parts) size += part.size();
-  return size;
-}
-
-std::string hex(const Sha256 &sha256) {
-  std::string text;
-  for (uint8_t b : sha256) {
-    text += "0123456789abcdef"[b >> 4];
-    text += "0123456789abcdef"[b & 15];
-  }
-  return text;
 }
 
 std::string quoted(const std::string &name) { return "'" + name + "'"; }
@@ -112,7 +85,7 @@ Status S3FrameStore::check_name(const std::string &name) const {
   if (config_.prefix.size() + name.size() > kMaxKey)
     return {Code::kInvalidArgument, "an object's key is over 1024 bytes, the prefix included",
             "choose a shorter prefix"};
-  return Status::ok();
+  return client_->check_key(key_of(name));
 }
 
 Result<std::optional<StoreMarker>> S3FrameStore::load_marker(unsigned attempts,
@@ -228,7 +201,7 @@ Status S3FrameStore::put_once(const std::string &key, std::span<const ByteView> 
       *unknown = false;
       return Status::ok();
     }
-    if (answer.status == 412 && conditional) {
+    if (answer.status == 412) {
       if (!*unknown) return taken;
       CHECKPOINT_ASSIGN_OR_RETURN(bool ours, is_ours(key, parts, sha256, cancel));
       *unknown = false;
@@ -359,12 +332,26 @@ std::shared_ptr<FrameStore> make_s3_store(const S3Config &config,
   return std::make_shared<S3FrameStore>(config, std::move(client));
 }
 
+Result<std::shared_ptr<S3Client>> make_s3_client(const StoreUri &uri, const S3Config &config,
+                                                 const Environment &environment) {
+  auto transfers = make_curl_transfers();
+  auto credentials = std::make_shared<CredentialsSource>(config, environment, transfers);
+  if (config.client == S3ClientKind::kCurl) return make_curl_client(config, transfers, credentials);
+#ifdef HAVE_LIBS3
+  CHECKPOINT_RETURN_IF_ERROR(check_libs3_config(uri, config));
+  return make_libs3_client(config, credentials);
+#else
+  return Status(Code::kUnsupported, "this build can't reach S3 by libs3",
+                "leave s3-client=libs3 out, or install libs3's headers and build again with "
+                "-Dlibs3=enabled");
+#endif
+}
+
 Result<std::shared_ptr<FrameStore>> make_s3_store(const StoreUri &uri,
                                                   const Environment &environment) {
   CHECKPOINT_ASSIGN_OR_RETURN(S3Config config, read_s3_config(uri, environment));
-  auto transfers = make_curl_transfers();
-  auto credentials = std::make_shared<CredentialsSource>(config, environment, transfers);
-  return make_s3_store(config, make_curl_client(config, transfers, credentials));
+  CHECKPOINT_ASSIGN_OR_RETURN(auto client, make_s3_client(uri, config, environment));
+  return make_s3_store(config, std::move(client));
 }
 
 void register_s3(StoreRegistry &registry) {

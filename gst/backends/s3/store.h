@@ -14,10 +14,13 @@ namespace checkpoint {
 
 void register_s3(StoreRegistry &registry);
 
-// With the environment's variables and files, over libcurl.
+// With the environment's variables and files, over the client that the URI chooses.
 Result<std::shared_ptr<FrameStore>> make_s3_store(
     const StoreUri &uri, const Environment &environment = process_environment());
 
+// The client of such a store. kUnsupported, kInvalidArgument: a setting is beyond it.
+Result<std::shared_ptr<S3Client>> make_s3_client(const StoreUri &uri, const S3Config &config,
+                                                 const Environment &environment);
 // Over a client of the caller's.
 std::shared_ptr<FrameStore> make_s3_store(const S3Config &config, std::shared_ptr<S3Client> client);
 

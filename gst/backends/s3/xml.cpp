@@ -56,7 +56,17 @@ class XmlWalk {
   size_t depth_ = 0;
 };
 
-// What comes from a server may be shown on a terminal.
+// With encoding-type=url a blank is a plus, as in a form.
+std::string url_decoded(const std::string &text) {
+  std::string spaced = text;
+  for (char &c : spaced)
+    if (c == '+') c = ' ';
+  auto decoded = percent_decode(spaced);
+  return decoded.is_ok() ? *decoded : std::string();
+}
+
+}  // namespace
+
 std::string printable(const std::string &text) {
   std::string out;
   for (char c : text.substr(0, 300))
@@ -69,17 +79,6 @@ std::string printable(const std::string &text) {
   }
   return out;
 }
-
-// With encoding-type=url a blank is a plus, as in a form.
-std::string url_decoded(const std::string &text) {
-  std::string spaced = text;
-  for (char &c : spaced)
-    if (c == '+') c = ' ';
-  auto decoded = percent_decode(spaced);
-  return decoded.is_ok() ? *decoded : std::string();
-}
-
-}  // namespace
 
 void read_s3_error(const std::string &xml, S3Answer &answer) {
   XmlWalk walk([&](const std::string &path, const std::string &text) {

@@ -8,6 +8,9 @@
 
 namespace checkpoint {
 
+// What a server says, so that it can be shown on a terminal.
+std::string printable(const std::string &text);
+
 // <Error>: fills code, message and region of the answer. What is no such document changes nothing.
 void read_s3_error(const std::string &xml, S3Answer &answer);
 // <ListBucketResult>; false when it is none.
