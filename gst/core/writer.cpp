@@ -293,6 +293,9 @@ Status CheckpointWriter::finish(std::optional<std::string> partial_reason,
                   " ms after the end of the stream",
               "what was announced is kept as a partial checkpoint; raise commit-timeout, or look "
               "at the store");
+  if (impl.trouble)
+    late = Status(Code::kTimeout, late.message() + ": " + impl.trouble->message(),
+                  impl.trouble->hint().empty() ? late.hint() : impl.trouble->hint());
   // What the last commit answers is the truth, not what the clock says meanwhile.
   if (auto completing = impl.completing) {
     impl.overdue = late;

@@ -317,6 +317,7 @@ Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex> &lock,
   }
   completing.reset();
   room.notify_all();
+  trouble.reset();
   stats.commits++;
   stats.frames_stored = frames_durable;
   CommitInfo info;

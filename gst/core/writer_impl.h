@@ -269,7 +269,8 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
       if (!patience.again(status_of(answer))) return answer;
     }
   }
-  bool retry_warned = false;  // protected by `mutex`
+  bool retry_warned = false;      // protected by `mutex`
+  std::optional<Status> trouble;  // of a store, since something was stored; protected by `mutex`
   void retried(const Status &status);
   void beat();
   Status take_lease();

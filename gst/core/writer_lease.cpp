@@ -151,6 +151,7 @@ void CheckpointWriter::Impl::retried(const Status &status) {
   {
     std::lock_guard lock(mutex);
     stats.retries++;
+    trouble = status;
     first = !std::exchange(retry_warned, true);
   }
   log(LogLevel::kInfo, "writer", "tried again: " + status.to_string());

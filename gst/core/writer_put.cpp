@@ -123,6 +123,7 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
   commit.builder.reset();
   {
     std::lock_guard lock(mutex);
+    trouble.reset();
     stats.bytes_put += sealed_pack.size;
     stats.packs++;
   }

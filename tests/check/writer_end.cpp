@@ -25,6 +25,32 @@ GST_START_TEST(g05_an_end_that_takes_too_long_is_an_error) {
 }
 GST_END_TEST
 
+GST_START_TEST(g05_an_end_that_takes_too_long_says_which_store_it_was) {
+  for (const bool over : {false, true}) {
+    Place place;
+    auto news = std::make_shared<News>();
+    Gate gate;
+    // Trouble that is over by then is not to blame.
+    place.frames->before("put", [&](const FrameStoreCall &call, Cancellation &cancel) {
+      if (call.number == 1)
+        cancel.retried(Status(Code::kUnavailable, "s3://films: no byte moved", "is it full?"));
+      return over && call.number == 1 ? Status::ok() : gate.pass(cancel);
+    });
+    CheckpointWriter writer(place.opener(), small_packs(), news);
+    ck_assert(writer.begin(fields("decode"), false).is_ok());
+    ck_assert(push(writer, 0).is_ok());
+    writer.flush();
+    if (over) news->wait_for_commits(1);
+    ck_assert(push(writer, 1).is_ok());
+    gate.wait_for_arrivals(over ? 0 : 1);
+    const Status late = writer.finish({}, milliseconds(20));
+    ck_assert(late.is(Code::kTimeout));
+    ck_assert((late.message().find("s3://films: no byte moved") != std::string::npos) == !over);
+    ck_assert((late.hint() == "is it full?") == !over);
+  }
+}
+GST_END_TEST
+
 GST_START_TEST(g05_nothing_becomes_complete_after_an_error) {
   Place place;
   auto news = std::make_shared<News>();
@@ -328,6 +354,7 @@ static Suite *writer_end_suite() {
   TCase *tc = tcase_create("writer_end");
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g05_an_end_that_takes_too_long_is_an_error);
+  tcase_add_test(tc, g05_an_end_that_takes_too_long_says_which_store_it_was);
   tcase_add_test(tc, g05_nothing_becomes_complete_after_an_error);
   tcase_add_test(tc, g05_a_commit_that_is_late_and_succeeds_is_no_error);
   tcase_add_test(tc, g19_a_doubt_while_the_last_commit_is_under_way_leaves_it_partial);

@@ -75,7 +75,8 @@ Status transport_error(const S3Answer &a, const std::string &what, const S3Confi
       return {Code::kInvalidArgument, text, "look at the endpoint and the ca-file"};
     case Outcome::kTimeout:
       return again({Code::kUnavailable, text,
-                    "the server is slow or the network drops packets; request-timeout is " +
+                    "the server is slow, or its storage is full (Ceph then answers a put no more), "
+                    "or the network drops packets; request-timeout is " +
                         std::to_string(config.request_timeout.count()) + " ms"});
     default:
       return again({Code::kUnavailable, text, "look whether the server runs and can be reached"});
