@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What the scripts beside this one share; sourced. Every daemon's pid lies in a file, and is believed
 # only while that process's command line names a path below our folder.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # home: where the script that sources this keeps its server
 set -euo pipefail
 umask 022
 packages=''
