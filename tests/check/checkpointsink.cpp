@@ -486,7 +486,9 @@ GST_START_TEST(a_handler_on_the_bus_may_stop_the_element) {
     Gate playing, done;
     std::atomic<bool> once{false};
     static GstBusSyncReply handle(GstBus *, GstMessage *message, gpointer data) {
-      auto &self = *static_cast<Handler *>(data);
+      // The test may be over before this returns.
+      const auto held = *static_cast<std::shared_ptr<Handler> *>(data);
+      Handler &self = *held;
       Cancellation none;
       guint64 frames = 0;  // a commit may have none: a pack whose frames are not in order yet
       if (gst_message_has_name(message, "gst-checkpoint-commit"))
@@ -502,14 +504,18 @@ GST_START_TEST(a_handler_on_the_bus_may_stop_the_element) {
       gst_message_unref(message);
       return GST_BUS_DROP;
     }
-  } handler{pipeline};
+    static void drop(gpointer data) { delete static_cast<std::shared_ptr<Handler> *>(data); }
+  };
+  auto handler = std::make_shared<Handler>();
+  handler->pipeline = pipeline;
   GstBus *bus = gst_element_get_bus(pipeline);
-  gst_bus_set_sync_handler(bus, Handler::handle, &handler, nullptr);
+  gst_bus_set_sync_handler(bus, Handler::handle, new std::shared_ptr<Handler>(handler),
+                           Handler::drop);
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
   gst_element_get_state(pipeline, nullptr, nullptr, 20 * GST_SECOND);
-  handler.playing.open();
+  handler->playing.open();
   Cancellation none;
-  ck_assert(handler.done.pass(none).is_ok());
+  ck_assert(handler->done.pass(none).is_ok());
   gst_bus_set_sync_handler(bus, nullptr, nullptr, nullptr);
   gst_object_unref(bus);
   gst_element_set_state(pipeline, GST_STATE_NULL);
