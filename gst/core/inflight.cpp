@@ -7,11 +7,12 @@
 namespace checkpoint {
 
 std::shared_ptr<InflightPayloads> InflightPayloads::of(const Uuid &job, const Uuid &frame_store) {
-  static std::mutex mutex;
-  static std::map<std::pair<Uuid, Uuid>, std::weak_ptr<InflightPayloads>> all;
-  std::lock_guard lock(mutex);
-  std::erase_if(all, [](const auto &entry) { return entry.second.expired(); });
-  std::weak_ptr<InflightPayloads> &slot = all[{job, frame_store}];
+  // Never destroyed: a thread that was left behind may need them while the process exits.
+  static auto *mutex = new std::mutex;
+  static auto *all = new std::map<std::pair<Uuid, Uuid>, std::weak_ptr<InflightPayloads>>;
+  std::lock_guard lock(*mutex);
+  std::erase_if(*all, [](const auto &entry) { return entry.second.expired(); });
+  std::weak_ptr<InflightPayloads> &slot = (*all)[{job, frame_store}];
   std::shared_ptr<InflightPayloads> found = slot.lock();
   if (!found) slot = found = std::make_shared<InflightPayloads>();
   return found;

@@ -22,8 +22,9 @@ class OpenPairs {
   using Key = std::array<std::string, 4>;
 
   static OpenPairs &instance() {
-    static OpenPairs pairs;
-    return pairs;
+    // Never destroyed: a thread that was left behind may need it while the process exits.
+    static auto *pairs = new OpenPairs;
+    return *pairs;
   }
 
   std::shared_ptr<Stores> find(const Key &key, Stores::Access access) {

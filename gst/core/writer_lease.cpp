@@ -20,8 +20,9 @@ using Stage = std::tuple<Uuid, bool, std::string, std::string>;  // job, branch,
 class Holders {
  public:
   static Holders &instance() {
-    static Holders holders;
-    return holders;
+    // Never destroyed: a thread that was left behind may need it while the process exits.
+    static auto *holders = new Holders;
+    return *holders;
   }
   // `leaving` lives until remove().
   void add(const Stage &stage, const std::atomic<bool> *leaving) {

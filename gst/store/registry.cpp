@@ -34,8 +34,9 @@ std::string data_file(const char *name) {
 }  // namespace
 
 StoreRegistry &StoreRegistry::instance() {
-  static StoreRegistry registry;
-  return registry;
+  // Never destroyed: a thread that was left behind may need it while the process exits.
+  static auto *registry = new StoreRegistry;
+  return *registry;
 }
 
 void StoreRegistry::add_frame_store(const std::string &scheme, FrameStoreFactory factory) {

@@ -9,8 +9,9 @@
 namespace checkpoint {
 
 FileOps &FileOps::system() {
-  static FileOps ops;
-  return ops;
+  // Never destroyed: a thread that was left behind may need it while the process exits.
+  static auto *ops = new FileOps;
+  return *ops;
 }
 
 int FileOps::openat(int folder, const char *path, int flags, mode_t mode) {

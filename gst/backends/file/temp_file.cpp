@@ -27,17 +27,18 @@ constexpr time_t kForeignAge = 24 * 60 * 60;
 
 // This process in a file name: "<boot and pid namespace>@<pid>@<start time>@".
 std::string process_prefix() {
-  static std::mutex mutex;
-  static pid_t known_pid;     // protected by mutex
-  static std::string prefix;  // protected by mutex
-  std::lock_guard lock(mutex);
+  // Never destroyed: a thread that was left behind may need them while the process exits.
+  static auto *mutex = new std::mutex;
+  static pid_t known_pid;                 // protected by mutex
+  static auto *prefix = new std::string;  // protected by mutex
+  std::lock_guard lock(*mutex);
   if (known_pid != getpid()) {  // the first time, and after a fork
     LeaseOwner self = this_process();
-    prefix = percent_encode(self.boot) + "@" + std::to_string(self.pid) + "@" +
-             std::to_string(self.start_time) + "@";
+    *prefix = percent_encode(self.boot) + "@" + std::to_string(self.pid) + "@" +
+              std::to_string(self.start_time) + "@";
     known_pid = getpid();
   }
-  return prefix;
+  return *prefix;
 }
 
 template <typename T>
