@@ -337,6 +337,7 @@ Status BufferInput::metas(std::vector<MetaBlob> &metas, std::vector<DetectionRow
 Result<std::unique_ptr<FrameInput>> make_buffer_input(GstBuffer *buffer,
                                                       std::shared_ptr<const StreamCaps> caps,
                                                       std::shared_ptr<MetaWatch> metas) {
+  if (metas) metas->saw(buffer);
   auto input = std::make_unique<BufferInput>(buffer, std::move(caps), std::move(metas));
   CHECKPOINT_RETURN_IF_ERROR(input->check());
   return std::unique_ptr<FrameInput>(std::move(input));

@@ -14,9 +14,10 @@ namespace checkpoint {
 
 class MetaWatch;
 
-// Takes a reference to the buffer and copies nothing. `metas` (may be null) hears of metas that
-// can't be stored; see meta_codec.h. kCorrupt: the buffer is smaller than its caps imply, or its
-// GstVideoMeta contradicts them. A buffer without bytes is a frame without bytes.
+// Takes a reference to the buffer and copies nothing. `metas` (may be null) sees the buffer now and
+// hears of metas that can't be stored later; see meta_codec.h. kCorrupt: the buffer is smaller than
+// its caps imply, or its GstVideoMeta contradicts them. A buffer without bytes is a frame without
+// bytes.
 Result<std::unique_ptr<FrameInput>> make_buffer_input(GstBuffer *buffer,
                                                       std::shared_ptr<const StreamCaps> caps,
                                                       std::shared_ptr<MetaWatch> metas = nullptr);

@@ -67,7 +67,7 @@ static GstStructure *gst_checkpoint_sink_stats(GstCheckpointSink *self) {
   GstStructure *stats = gst_structure_copy(gst_value_get_structure(&value));
   g_value_unset(&value);
   gst_structure_set_name(stats, "application/x-gst-checkpoint-sink-stats");
-  checkpoint::add_recorder_stats(stats, self->priv->recorder.stats());
+  checkpoint::add_recorder_stats(stats, self->priv->recorder);
   return stats;
 }
 

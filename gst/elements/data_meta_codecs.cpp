@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Metas that carry something beside the picture: time codes, reference timestamps, captions, user
-// data, and any GstCustomMeta.
+// data, protection, and any GstCustomMeta.
 #include <gst/video/video-sei.h>
 #include <gst/video/video.h>
 
@@ -171,6 +171,30 @@ class UserDataCodec final : public MetaCodec {
   }
 };
 
+// How an encrypted frame is to be decrypted.
+class ProtectionCodec final : public MetaCodec {
+ public:
+  const char *name() const override { return "protection"; }
+  bool can(const GstMeta *meta) const override {
+    return meta->info->api == GST_PROTECTION_META_API_TYPE;
+  }
+  Status serialize(GstBuffer *, const GstMeta *meta, MetaWatch &, ByteWriter &out,
+                   std::vector<DetectionRow> &) const override {
+    const GstStructure *info = reinterpret_cast<const GstProtectionMeta *>(meta)->info;
+    if (!info) return Status(Code::kUnsupported, "it says nothing");
+    out.u8(kMetaBodyVersion);
+    return write_structure(info, out);
+  }
+  Status deserialize(GstBuffer *buffer, const StreamCaps &, ByteView body) const override {
+    ByteReader in(body);
+    CHECKPOINT_RETURN_IF_ERROR(check_body_version(name(), in));
+    CHECKPOINT_ASSIGN_OR_RETURN(StructurePtr info, read_structure(in));
+    if (in.remaining() > 0) return bad_meta(name(), "bytes left over");
+    gst_buffer_add_protection_meta(buffer, info.release());
+    return Status::ok();
+  }
+};
+
 // The name of a GType.
 bool is_type_name(const std::string &name) {
   if (name.size() < 3 || !(g_ascii_isalpha(name[0]) || name[0] == '_')) return false;
@@ -262,6 +286,10 @@ const MetaCodec &caption_codec() {
 }
 const MetaCodec &user_data_codec() {
   static const UserDataCodec codec;
+  return codec;
+}
+const MetaCodec &protection_codec() {
+  static const ProtectionCodec codec;
   return codec;
 }
 const MetaCodec &custom_codec() {

@@ -21,7 +21,9 @@ void set_frame_identity(GstBuffer *buffer, const FrameIdentity &identity) {
   if (!meta) meta = gst_buffer_add_custom_meta(buffer, kIdentityMetaName);
   gst_structure_set(gst_custom_meta_get_structure(meta), "job", G_TYPE_STRING,
                     identity.job.to_string().c_str(), "job-id", G_TYPE_STRING,
-                    identity.job_id.c_str(), "sequence", G_TYPE_UINT64, identity.sequence, nullptr);
+                    identity.job_id.c_str(), "sequence", G_TYPE_UINT64, identity.sequence,
+                    "region-params", G_TYPE_BOOLEAN, identity.regions_had_params ? TRUE : FALSE,
+                    nullptr);
 }
 
 std::optional<FrameIdentity> frame_identity(GstBuffer *buffer) {
@@ -36,7 +38,9 @@ std::optional<FrameIdentity> frame_identity(GstBuffer *buffer) {
     return std::nullopt;
   std::optional<Uuid> uuid = Uuid::parse(job);
   if (!uuid) return std::nullopt;
-  return FrameIdentity{*uuid, job_id, sequence};
+  gboolean params = FALSE;
+  gst_structure_get_boolean(structure, "region-params", &params);
+  return FrameIdentity{*uuid, job_id, sequence, params == TRUE};
 }
 
 }  // namespace checkpoint

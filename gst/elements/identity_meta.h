@@ -19,6 +19,7 @@ struct FrameIdentity {
   Uuid job;
   std::string job_id;
   uint64_t sequence = 0;
+  bool regions_had_params = false;  // as they were stored; a filter may have lost them since
   bool operator==(const FrameIdentity &) const = default;
 };
 

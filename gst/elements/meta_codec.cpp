@@ -10,8 +10,6 @@ namespace checkpoint {
 
 namespace {
 
-constexpr const char *kBareRegions = "regions without params";
-
 bool dropped_on_purpose(GstMeta *meta) {
   if (meta->info->api == GST_PARENT_BUFFER_META_API_TYPE) return true;
   return gst_meta_info_is_custom(meta->info) &&
@@ -35,18 +33,25 @@ Status MetaWatch::left_out(const std::string &type, const std::string &why) {
   return Status::ok();
 }
 
-void MetaWatch::saw_regions(bool with_params) {
+void MetaWatch::saw(GstBuffer *buffer) {
+  const std::optional<bool> params = regions_have_params(buffer);
+  if (!params) return;
+  std::string before = "those of earlier frames";
   {
     std::lock_guard lock(mutex_);
-    if (with_params) regions_had_params_ = true;
-    if (with_params || !regions_had_params_ || warned_of_bare_regions_) return;
+    if (*params) regions_had_params_ = true;
+    if (*params || warned_of_bare_regions_) return;
+    if (!regions_had_params_) {
+      const auto identity = frame_identity(buffer);
+      if (!identity || !identity->regions_had_params) return;
+      before = "those that were stored of it";
+    }
     warned_of_bare_regions_ = true;
   }
   if (warn_)
-    warn_(
-        Status(Code::kUnsupported,
-               std::string("a frame came with ") + kBareRegions + " although earlier ones had some",
-               "videoconvert and videoscale lose them: keep frames right behind the detector"));
+    warn_(Status(Code::kUnsupported,
+                 "the regions of a frame came without params although " + before + " had some",
+                 "videoconvert and videoscale lose them: keep frames right behind the detector"));
 }
 
 std::map<std::string, uint64_t> MetaWatch::counts() const {
@@ -59,7 +64,7 @@ const std::vector<const MetaCodec *> &meta_codecs() {
       &region_codec(),    &video_codec(),     &crop_codec(),
       &affine_codec(),    &time_code_codec(), &reference_timestamp_codec(),
       &caption_codec(),   &afd_codec(),       &bar_codec(),
-      &user_data_codec(), &custom_codec(),
+      &user_data_codec(), &custom_codec(),    &protection_codec(),
   };
   return codecs;
 }
@@ -80,7 +85,6 @@ Status serialize_metas(GstBuffer *buffer, MetaWatch *watch, const MetaOptions &o
                        std::vector<MetaBlob> &metas, std::vector<DetectionRow> &detections) {
   MetaWatch silent(false, nullptr);
   if (!watch) watch = &silent;
-  bool regions = false, params = false;
   gpointer state = nullptr;
   while (GstMeta *meta = gst_buffer_iterate_meta(buffer, &state)) {
     if (dropped_on_purpose(meta)) continue;
@@ -95,10 +99,6 @@ Status serialize_metas(GstBuffer *buffer, MetaWatch *watch, const MetaOptions &o
       continue;
     }
     if (codec == &crop_codec() && options.crop_applied) continue;
-    if (codec == &region_codec()) {
-      regions = true;
-      params |= reinterpret_cast<GstVideoRegionOfInterestMeta *>(meta)->params != nullptr;
-    }
     ByteWriter body;
     std::vector<DetectionRow> found;
     Status status = codec->serialize(buffer, meta, *watch, body, found);
@@ -113,7 +113,6 @@ Status serialize_metas(GstBuffer *buffer, MetaWatch *watch, const MetaOptions &o
     }
     if (body.size() > 0) metas.push_back({codec->name(), body.take()});
   }
-  if (regions) watch->saw_regions(params);
   return Status::ok();
 }
 

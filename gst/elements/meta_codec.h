@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,13 @@ class MetaWatch {
   using Warn = std::function<void(const Status &)>;
   MetaWatch(bool strict, Warn warn);
 
-  // kUnsupported when strict: the frame can't be stored or replayed.
+  // kUnsupported when strict: the frame can't be stored or replayed. `type` has no space in it: it
+  // becomes a field of `stats`.
   Status left_out(const std::string &type, const std::string &why);
-  // Regions of one frame: warns once when they arrive bare after some had params, which converters
-  // lose.
-  void saw_regions(bool with_params);
+  // A frame as it arrives, in stream order: warns once when its regions are all bare although those
+  // of an earlier frame, or its own in the checkpoint that it was replayed from, had params.
+  // Converters lose them.
+  void saw(GstBuffer *buffer);
   // How many of each type were left out so far.
   std::map<std::string, uint64_t> counts() const;
 
@@ -66,6 +69,9 @@ class MetaCodec {
 
 // All codecs, in the order in which they are asked.
 const std::vector<const MetaCodec *> &meta_codecs();
+
+// Does a region of this buffer have params? nullopt: it has no region.
+std::optional<bool> regions_have_params(GstBuffer *buffer);
 
 struct MetaOptions {
   bool crop_applied = false;  // the payload is the cropped region: no crop meta with it

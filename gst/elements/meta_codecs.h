@@ -16,6 +16,7 @@ const MetaCodec &caption_codec();
 const MetaCodec &afd_codec();
 const MetaCodec &bar_codec();
 const MetaCodec &user_data_codec();
+const MetaCodec &protection_codec();
 const MetaCodec &custom_codec();
 
 // The first byte of every body.

@@ -152,12 +152,14 @@ bool Recorder::start(const RecorderSettings &settings) {
   lineage_.reset();
   if (observer_) observer_->detach();
   observer_ = std::make_shared<Observer>(element_, settings.post_messages);
-  metas_ = std::make_shared<MetaWatch>(
-      false, [observer = observer_](const Status &status) { observer->warn(status); });
+  auto metas = std::make_shared<MetaWatch>(
+      settings.strict_metas,
+      [observer = observer_](const Status &status) { observer->warn(status); });
   {
     std::lock_guard lock(mutex_);
     before_ = {};
     interrupts_ = 0;
+    metas_ = std::move(metas);
   }
   auto check = [&]() -> Status {
     if (settings_.stage.empty())
@@ -561,6 +563,11 @@ WriterStats Recorder::stats() const {
   if (current) return current->stats();
   std::lock_guard lock(mutex_);
   return before_;
+}
+
+std::map<std::string, uint64_t> Recorder::metas_left_out() const {
+  std::lock_guard lock(mutex_);
+  return metas_ ? metas_->counts() : std::map<std::string, uint64_t>();
 }
 
 }  // namespace checkpoint

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,6 +34,7 @@ struct RecorderSettings {
   unsigned commit_timeout_ms = 120000;
   unsigned stop_timeout_ms = 1000;
   bool post_messages = true;
+  bool strict_metas = false;
   S3Properties s3;
 };
 
@@ -73,6 +75,8 @@ class Recorder {
   void resume(Interrupt reason);
   // Any thread.
   WriterStats stats() const;
+  // Metas that were left out since start(), how many of each type. Any thread.
+  std::map<std::string, uint64_t> metas_left_out() const;
 
  private:
   class Observer;
@@ -99,7 +103,6 @@ class Recorder {
   // The streaming thread's.
   std::shared_ptr<const StreamCaps> caps_;
   std::optional<Lineage> lineage_;
-  std::shared_ptr<MetaWatch> metas_;
   bool begun_ = false;
   // EOS came and its wait ended with a flush: the writer takes nothing more. What comes next begins
   // the next version, after this one is durable.
@@ -110,6 +113,8 @@ class Recorder {
   std::shared_ptr<CheckpointWriter> writer_;  // protected by mutex_
   unsigned interrupts_ = 0;                   // protected by mutex_; bits of Interrupt
   WriterStats before_;                        // protected by mutex_: of earlier versions
+  // Set by start(), under mutex_: the streaming thread, which comes later, takes it without.
+  std::shared_ptr<MetaWatch> metas_;
 };
 
 }  // namespace checkpoint

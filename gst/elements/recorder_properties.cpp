@@ -26,6 +26,7 @@ enum Property : guint {
   kCommitTimeout,
   kStopTimeout,
   kPostMessages,
+  kStrictMetas,
 };
 
 GType codec_type() {
@@ -136,6 +137,12 @@ void install_recorder_properties(GObjectClass *klass) {
       g_param_spec_boolean("post-messages", "Post messages",
                            "Post a message for each commit and progress messages",
                            defaults.post_messages, kFlags));
+  g_object_class_install_property(
+      klass, kStrictMetas,
+      g_param_spec_boolean("strict-metas", "Strict metas",
+                           "A meta that can't be kept is an error; else it is left out, counted in "
+                           "the statistics and warned of once per type",
+                           defaults.strict_metas, kFlags));
   S3Properties::install(klass);
   gst_type_mark_as_plugin_api(codec_type(), static_cast<GstPluginAPIFlags>(0));
   gst_type_mark_as_plugin_api(leaky_type(), static_cast<GstPluginAPIFlags>(0));
@@ -196,6 +203,9 @@ bool set_recorder_property(RecorderSettings &s, guint id, const GValue *value) {
       return true;
     case kPostMessages:
       s.post_messages = g_value_get_boolean(value);
+      return true;
+    case kStrictMetas:
+      s.strict_metas = g_value_get_boolean(value);
       return true;
     default:
       return s.s3.set(id, value);
@@ -259,12 +269,16 @@ bool get_recorder_property(const RecorderSettings &s, guint id, GValue *value) {
     case kPostMessages:
       g_value_set_boolean(value, s.post_messages);
       return true;
+    case kStrictMetas:
+      g_value_set_boolean(value, s.strict_metas);
+      return true;
     default:
       return s.s3.get(id, value);
   }
 }
 
-void add_recorder_stats(GstStructure *structure, const WriterStats &s) {
+void add_recorder_stats(GstStructure *structure, const Recorder &recorder) {
+  const WriterStats s = recorder.stats();
   gst_structure_set(structure, "frames-in", G_TYPE_UINT64, s.frames_in, "frames-dropped",
                     G_TYPE_UINT64, s.frames_dropped, "frames-stored", G_TYPE_UINT64,
                     s.frames_stored, "frames-reused", G_TYPE_UINT64, s.frames_reused, "bytes-new",
@@ -273,6 +287,10 @@ void add_recorder_stats(GstStructure *structure, const WriterStats &s) {
                     "commits", G_TYPE_UINT64, s.commits, "queued-bytes", G_TYPE_UINT64,
                     s.queued_bytes, "queued-frames", G_TYPE_UINT64, s.queued_frames, "retries",
                     G_TYPE_UINT64, s.retries, nullptr);
+  StructurePtr left_out(gst_structure_new_empty("application/x-gst-checkpoint-metas-left-out"));
+  for (const auto &[type, count] : recorder.metas_left_out())
+    gst_structure_set(left_out.get(), type.c_str(), G_TYPE_UINT64, count, nullptr);
+  gst_structure_set(structure, "metas-left-out", GST_TYPE_STRUCTURE, left_out.get(), nullptr);
 }
 
 }  // namespace checkpoint

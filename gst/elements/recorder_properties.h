@@ -18,6 +18,6 @@ bool set_recorder_property(RecorderSettings &settings, guint id, const GValue *v
 bool get_recorder_property(const RecorderSettings &settings, guint id, GValue *value);
 
 // Fields of `stats` that both elements have, added to `structure`.
-void add_recorder_stats(GstStructure *structure, const WriterStats &stats);
+void add_recorder_stats(GstStructure *structure, const Recorder &recorder);
 
 }  // namespace checkpoint

@@ -105,7 +105,7 @@ class RegionCodec final : public MetaCodec {
       }
       // One param that can't be kept is no reason to lose the detection.
       CHECKPOINT_RETURN_IF_ERROR(
-          watch.left_out(std::string(kType) + " param " + gst_structure_get_name(s),
+          watch.left_out(std::string(kType) + "/" + gst_structure_get_name(s),
                          param.is_ok() ? "too many params" : param.status().message()));
     }
     out.patch_u32(count_at, count);
@@ -142,6 +142,17 @@ class RegionCodec final : public MetaCodec {
 };
 
 }  // namespace
+
+std::optional<bool> regions_have_params(GstBuffer *buffer) {
+  std::optional<bool> found;
+  gpointer state = nullptr;
+  while (GstMeta *meta = gst_buffer_iterate_meta_filtered(
+             buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
+    if (reinterpret_cast<GstVideoRegionOfInterestMeta *>(meta)->params) return true;
+    found = false;
+  }
+  return found;
+}
 
 const MetaCodec &region_codec() {
   static const RegionCodec codec;

@@ -17,6 +17,7 @@
 #include "elements/structure_codec.h"
 #include "support/check.h"
 #include "support/leak_pause.h"
+#include "support/private_meta.h"
 
 using namespace checkpoint;
 
@@ -190,6 +191,10 @@ GST_START_TEST(g13_other_metas_come_back) {
   gst_buffer_add_video_bar_meta(buffer.get(), 0, TRUE, 7, G_MAXUINT);
   auto *affine = gst_buffer_add_video_affine_transformation_meta(buffer.get());
   affine->matrix[3] = -0.5F;
+  BufferPtr key(gst_buffer_new_memdup("key", 3));
+  gst_buffer_add_protection_meta(
+      buffer.get(), gst_structure_new("application/x-cenc", "iv_size", G_TYPE_UINT, 8u, "kid",
+                                      GST_TYPE_BUFFER, key.get(), nullptr));
   guint8 uuid[16] = {1, 2, 3}, data[] = {9, 8, 0};
   gst_buffer_add_video_sei_user_data_unregistered_meta(buffer.get(), uuid, data, 3);
   const gchar *tags[] = {"video", "size", nullptr};
@@ -200,7 +205,7 @@ GST_START_TEST(g13_other_metas_come_back) {
                     nullptr);
 
   Stored stored = store(buffer.get());
-  ck_assert_uint_eq(stored.metas.size(), 9);
+  ck_assert_uint_eq(stored.metas.size(), 10);
   BufferPtr back = load(stored.metas);
   video = gst_buffer_get_video_meta(back.get());
   ck_assert(video && video->id == 3 && video->width == 64 && video->stride[0] == 64);
@@ -223,6 +228,10 @@ GST_START_TEST(g13_other_metas_come_back) {
   ck_assert(bar && bar->is_letterbox && bar->bar_data1 == 7 && bar->bar_data2 == G_MAXUINT);
   affine = gst_buffer_get_video_affine_transformation_meta(back.get());
   ck_assert(affine && affine->matrix[3] == -0.5F && affine->matrix[0] == 1.0F);
+  auto *protection = gst_buffer_get_protection_meta(back.get());
+  ck_assert(protection && gst_structure_has_name(protection->info, "application/x-cenc"));
+  const GValue *kid = gst_structure_get_value(protection->info, "kid");
+  ck_assert(kid && gst_buffer_memcmp(gst_value_get_buffer(kid), 0, "key", 3) == 0);
   auto *user = gst_buffer_get_video_sei_user_data_unregistered_meta(back.get());
   ck_assert(user && memcmp(user->uuid, uuid, 16) == 0 && user->size == 3);
   ck_assert(memcmp(user->data, data, 3) == 0);
@@ -275,16 +284,15 @@ GST_START_TEST(what_is_left_out_is_counted_and_said_once) {
   ck_assert(stored.metas.empty());  // dropped on purpose, or told by the caps
   ck_assert(warnings.empty() && watch.counts().empty());
 
-  StructurePtr info(gst_structure_new_empty("info"));
-  gst_buffer_add_protection_meta(buffer.get(), info.release());
+  add_private_meta(buffer.get());
   int pointed = 0;
   add_region(buffer.get(), "car",
              {gst_structure_new("raw", "p", G_TYPE_POINTER, &pointed, nullptr),
               gst_structure_new("detection", "confidence", G_TYPE_DOUBLE, 0.5, nullptr)});
   for (int i = 0; i < 3; i++) stored = store(buffer.get(), &watch);
   ck_assert_uint_eq(warnings.size(), 2);
-  ck_assert(watch.counts().at("GstProtectionMetaAPI") == 3);
-  ck_assert(watch.counts().at("GstVideoRegionOfInterestMeta param raw") == 3);
+  ck_assert(watch.counts().at("CheckPrivateMetaAPI") == 3);
+  ck_assert(watch.counts().at("GstVideoRegionOfInterestMeta/raw") == 3);
   // The region itself stays, with the param that can be kept.
   ck_assert(stored.metas.size() == 1 && stored.detections.size() == 1);
   BufferPtr back = load(stored.metas);
@@ -295,7 +303,7 @@ GST_START_TEST(what_is_left_out_is_counted_and_said_once) {
   std::vector<DetectionRow> detections;
   Status status = serialize_metas(buffer.get(), &strict, {}, metas, detections);
   ck_assert(status.is(Code::kUnsupported));
-  ck_assert(status.message().find("GstProtectionMetaAPI") != std::string::npos);
+  ck_assert(status.message().find("CheckPrivateMetaAPI") != std::string::npos);
 }
 GST_END_TEST
 
@@ -305,14 +313,25 @@ GST_START_TEST(bare_regions_behind_a_converter_are_warned_of) {
   BufferPtr bare = frame(), rich = frame();
   add_region(bare.get(), "a");
   add_region(rich.get(), "a", {gst_structure_new_empty("detection")});
-  store(bare.get(), &watch);
+  watch.saw(bare.get());
   ck_assert_int_eq(warnings, 0);
-  store(rich.get(), &watch);
-  store(frame().get(), &watch);
+  watch.saw(rich.get());
+  watch.saw(frame().get());
   ck_assert_int_eq(warnings, 0);
-  store(bare.get(), &watch);
-  store(bare.get(), &watch);
+  watch.saw(bare.get());
+  watch.saw(bare.get());
   ck_assert_int_eq(warnings, 1);
+
+  // Of another process, where they had some.
+  int replayed = 0;
+  MetaWatch next(false, [&](const Status &) { replayed++; });
+  set_frame_identity(bare.get(), {Uuid::random(), "job", 5, false});
+  next.saw(bare.get());
+  ck_assert_int_eq(replayed, 0);
+  set_frame_identity(bare.get(), {Uuid::random(), "job", 5, true});
+  next.saw(bare.get());
+  next.saw(bare.get());
+  ck_assert_int_eq(replayed, 1);
 }
 GST_END_TEST
 

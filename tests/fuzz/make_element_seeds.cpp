@@ -3,11 +3,14 @@
 #include <gst/video/video-sei.h>
 #include <gst/video/video.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "elements/event_codec.h"
 #include "elements/meta_codec.h"
 #include "fuzz/make_seeds.h"
+#include "fuzz/meta_kinds.h"
 
 using namespace checkpoint;
 
@@ -79,6 +82,7 @@ void meta_seeds() {
   guint8 uuid[16] = {1, 2, 3};
   guint8 copy[] = {9, 8};
   gst_buffer_add_video_sei_user_data_unregistered_meta(buffer, uuid, copy, sizeof copy);
+  gst_buffer_add_protection_meta(buffer, every_value().release());
   const gchar *tags[] = {nullptr};
   gst_meta_register_custom("GstSeedMeta", tags, nullptr, nullptr, nullptr);
   GstCustomMeta *custom = gst_buffer_add_custom_meta(buffer, "GstSeedMeta");
@@ -89,11 +93,9 @@ void meta_seeds() {
   if (!serialize_metas(buffer, nullptr, {}, metas, detections).is_ok()) std::abort();
   for (const MetaBlob &meta : metas) {
     ByteWriter out;
-    uint8_t number = 0;
-    for (const MetaCodec *codec : meta_codecs()) {
-      if (meta.type == codec->name()) out.u8(number);
-      number++;
-    }
+    const auto *kind = std::find(std::begin(kMetaKinds), std::end(kMetaKinds), meta.type);
+    if (kind == std::end(kMetaKinds)) std::abort();
+    out.u8(static_cast<uint8_t>(kind - kMetaKinds));
     out.raw(meta.body);
     write_seed("metas", meta.type, out.bytes());
   }
