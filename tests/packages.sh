@@ -9,6 +9,11 @@ packages_build=(
   libsqlite3-dev libpq-dev libzstd-dev liblz4-dev libcairo2-dev libcurl4-openssl-dev
   libs3-dev
 )
+# Analytics metas: part of GStreamer since Debian 13 (and Ubuntu 24.04).
+# shellcheck source=/dev/null
+if [ -r /etc/os-release ] && [ "$(. /etc/os-release && echo "${VERSION_ID%%.*}")" -ge 13 ] 2>/dev/null; then
+  packages_build+=(libgstreamer-plugins-bad1.0-dev)
+fi
 # What the tests run: real decoders and a real detector, and a checkout under git for the lint.
 packages_test=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad

@@ -34,6 +34,11 @@ class ByteWriter {
   void u32(uint32_t v) { integer(v); }
   void u64(uint64_t v) { integer(v); }
   void i64(int64_t v) { integer(static_cast<uint64_t>(v)); }
+  void f32(float v) {
+    uint32_t bits;
+    std::memcpy(&bits, &v, sizeof bits);
+    u32(bits);
+  }
   void f64(double v) {
     uint64_t bits;
     std::memcpy(&bits, &v, sizeof bits);
@@ -93,6 +98,12 @@ class ByteReader {
   uint32_t u32() { return integer<uint32_t>(); }
   uint64_t u64() { return integer<uint64_t>(); }
   int64_t i64() { return static_cast<int64_t>(u64()); }
+  float f32() {
+    uint32_t bits = u32();
+    float v;
+    std::memcpy(&v, &bits, sizeof v);
+    return v;
+  }
   double f64() {
     uint64_t bits = u64();
     double v;

@@ -61,12 +61,32 @@ std::map<std::string, uint64_t> MetaWatch::counts() const {
 
 const std::vector<const MetaCodec *> &meta_codecs() {
   static const std::vector<const MetaCodec *> codecs = {
-      &region_codec(),    &video_codec(),     &crop_codec(),
-      &affine_codec(),    &time_code_codec(), &reference_timestamp_codec(),
-      &caption_codec(),   &afd_codec(),       &bar_codec(),
-      &user_data_codec(), &custom_codec(),    &protection_codec(),
+    &region_codec(),
+    &video_codec(),
+    &crop_codec(),
+    &affine_codec(),
+    &time_code_codec(),
+    &reference_timestamp_codec(),
+    &caption_codec(),
+    &afd_codec(),
+    &bar_codec(),
+    &user_data_codec(),
+    &custom_codec(),
+    &protection_codec(),
+#ifdef HAVE_ANALYTICS
+    &analytics_codec(),
+#endif
+#if GST_CHECK_VERSION(1, 24, 0)
+    &serialized_codec(),
+#endif
   };
   return codecs;
+}
+
+const MetaCodec *find_meta_codec(const GstMeta *meta) {
+  for (const MetaCodec *codec : meta_codecs())
+    if (codec->can(meta)) return codec;
+  return nullptr;
 }
 
 Status bad_meta(const char *name, const char *what) {
@@ -88,12 +108,7 @@ Status serialize_metas(GstBuffer *buffer, MetaWatch *watch, const MetaOptions &o
   gpointer state = nullptr;
   while (GstMeta *meta = gst_buffer_iterate_meta(buffer, &state)) {
     if (dropped_on_purpose(meta)) continue;
-    const MetaCodec *codec = nullptr;
-    for (const MetaCodec *c : meta_codecs()) {
-      if (!c->can(meta)) continue;
-      codec = c;
-      break;
-    }
+    const MetaCodec *codec = find_meta_codec(meta);
     if (!codec) {
       CHECKPOINT_RETURN_IF_ERROR(watch->left_out(g_type_name(meta->info->api), ""));
       continue;

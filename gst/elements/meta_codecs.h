@@ -2,6 +2,8 @@
 // The codecs behind meta_codec.h.
 #pragma once
 
+#include <gst/video/gstvideometa.h>
+
 #include "elements/meta_codec.h"
 
 namespace checkpoint {
@@ -18,6 +20,19 @@ const MetaCodec &bar_codec();
 const MetaCodec &user_data_codec();
 const MetaCodec &protection_codec();
 const MetaCodec &custom_codec();
+
+#if GST_CHECK_VERSION(1, 24, 0)
+const MetaCodec &serialized_codec();
+#endif
+#ifdef HAVE_ANALYTICS
+const MetaCodec &analytics_codec();
+// Fills in what the region's row lacks from the analytics object that is the same thing.
+void complete_from_object(GstBuffer *buffer, const GstVideoRegionOfInterestMeta &region,
+                          DetectionRow &row);
+#endif
+
+// The codec that is asked to store `meta`; nullptr: none can.
+const MetaCodec *find_meta_codec(const GstMeta *meta);
 
 // The first byte of every body.
 inline constexpr uint8_t kMetaBodyVersion = 1;

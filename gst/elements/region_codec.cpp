@@ -82,7 +82,7 @@ class RegionCodec final : public MetaCodec {
     return meta->info->api == GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE;
   }
 
-  Status serialize(GstBuffer *, const GstMeta *meta, MetaWatch &watch, ByteWriter &out,
+  Status serialize(GstBuffer *buffer, const GstMeta *meta, MetaWatch &watch, ByteWriter &out,
                    std::vector<DetectionRow> &detections) const override {
     auto *roi = reinterpret_cast<const GstVideoRegionOfInterestMeta *>(meta);
     out.u8(kMetaBodyVersion);
@@ -109,7 +109,11 @@ class RegionCodec final : public MetaCodec {
                          param.is_ok() ? "too many params" : param.status().message()));
     }
     out.patch_u32(count_at, count);
-    detections.push_back(project(roi));
+    DetectionRow row = project(roi);
+#ifdef HAVE_ANALYTICS
+    complete_from_object(buffer, *roi, row);
+#endif
+    detections.push_back(std::move(row));
     return Status::ok();
   }
 

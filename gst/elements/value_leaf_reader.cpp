@@ -74,13 +74,9 @@ Status LeafReader::plain(ValueType type, GValue *v, bool &done) {
     case ValueType::kUint64:
       g_value_set_uint64(g_value_init(v, G_TYPE_UINT64), in_.u64());
       return Status::ok();
-    case ValueType::kFloat: {
-      uint32_t bits = in_.u32();
-      gfloat f;
-      std::memcpy(&f, &bits, sizeof f);
-      g_value_set_float(g_value_init(v, G_TYPE_FLOAT), f);
+    case ValueType::kFloat:
+      g_value_set_float(g_value_init(v, G_TYPE_FLOAT), in_.f32());
       return Status::ok();
-    }
     case ValueType::kDouble:
       g_value_set_double(g_value_init(v, G_TYPE_DOUBLE), in_.f64());
       return Status::ok();

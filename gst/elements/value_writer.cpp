@@ -125,13 +125,9 @@ Status ValueWriter::plain(const GValue *v, bool &done) {
     case G_TYPE_UINT64:
       as(ValueType::kUint64).u64(g_value_get_uint64(v));
       return Status::ok();
-    case G_TYPE_FLOAT: {
-      gfloat f = g_value_get_float(v);
-      uint32_t bits;
-      std::memcpy(&bits, &f, sizeof bits);
-      as(ValueType::kFloat).u32(bits);
+    case G_TYPE_FLOAT:
+      as(ValueType::kFloat).f32(g_value_get_float(v));
       return Status::ok();
-    }
     case G_TYPE_DOUBLE:
       as(ValueType::kDouble).f64(g_value_get_double(v));
       return Status::ok();

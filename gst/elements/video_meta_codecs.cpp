@@ -91,21 +91,14 @@ class AffineCodec final : public MetaCodec {
                    std::vector<DetectionRow> &) const override {
     auto *affine = reinterpret_cast<const GstVideoAffineTransformationMeta *>(meta);
     out.u8(kMetaBodyVersion);
-    for (gfloat f : affine->matrix) {
-      uint32_t bits;
-      std::memcpy(&bits, &f, sizeof bits);
-      out.u32(bits);
-    }
+    for (gfloat f : affine->matrix) out.f32(f);
     return Status::ok();
   }
   Status deserialize(GstBuffer *buffer, const StreamCaps &, ByteView body) const override {
     ByteReader in(body);
     CHECKPOINT_RETURN_IF_ERROR(check_body_version(name(), in));
     gfloat matrix[16];
-    for (gfloat &f : matrix) {
-      uint32_t bits = in.u32();
-      std::memcpy(&f, &bits, sizeof bits);
-    }
+    for (gfloat &f : matrix) f = in.f32();
     if (in.failed()) return bad_meta(name(), "cut short");
     GstVideoAffineTransformationMeta *affine =
         gst_buffer_add_video_affine_transformation_meta(buffer);

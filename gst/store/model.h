@@ -81,7 +81,7 @@ struct DetectionRow {
   std::optional<double> confidence;             // 0..1 as the detector gave it
   int64_t x = 0, y = 0, width = 0, height = 0;  // pixels
   std::optional<int64_t> track;
-  std::string source;  // what kind of meta it came from: "roi"
+  std::string source;  // what kind of meta it came from: "roi" or "analytics"
 };
 
 // A stream event that belongs before the frame `index`.

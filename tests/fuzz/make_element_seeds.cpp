@@ -11,6 +11,8 @@
 #include "elements/meta_codec.h"
 #include "fuzz/make_seeds.h"
 #include "fuzz/meta_kinds.h"
+#include "support/private_meta.h"
+#include "support/random_content.h"
 
 using namespace checkpoint;
 
@@ -60,6 +62,20 @@ StructurePtr every_value() {
   return s;
 }
 
+void write_metas(GstBuffer *buffer, const std::string &suffix) {
+  std::vector<MetaBlob> metas;
+  std::vector<DetectionRow> detections;
+  if (!serialize_metas(buffer, nullptr, {}, metas, detections).is_ok()) std::abort();
+  for (const MetaBlob &meta : metas) {
+    ByteWriter out;
+    const auto *kind = std::find(std::begin(kMetaKinds), std::end(kMetaKinds), meta.type);
+    if (kind == std::end(kMetaKinds)) std::abort();
+    out.u8(static_cast<uint8_t>(kind - kMetaKinds));
+    out.raw(meta.body);
+    write_seed("metas", meta.type + suffix, out.bytes());
+  }
+}
+
 void meta_seeds() {
   BufferPtr holder(gst_buffer_new_allocate(nullptr, 96, nullptr));
   GstBuffer *buffer = holder.get();
@@ -88,16 +104,15 @@ void meta_seeds() {
   GstCustomMeta *custom = gst_buffer_add_custom_meta(buffer, "GstSeedMeta");
   gst_structure_set(gst_custom_meta_get_structure(custom), "n", G_TYPE_INT, 1, nullptr);
 
-  std::vector<MetaBlob> metas;
-  std::vector<DetectionRow> detections;
-  if (!serialize_metas(buffer, nullptr, {}, metas, detections).is_ok()) std::abort();
-  for (const MetaBlob &meta : metas) {
-    ByteWriter out;
-    const auto *kind = std::find(std::begin(kMetaKinds), std::end(kMetaKinds), meta.type);
-    if (kind == std::end(kMetaKinds)) std::abort();
-    out.u8(static_cast<uint8_t>(kind - kMetaKinds));
-    out.raw(meta.body);
-    write_seed("metas", meta.type, out.bytes());
+#if GST_CHECK_VERSION(1, 24, 0)
+  add_serial_meta(buffer, 10);
+#endif
+  write_metas(buffer, "");
+  // Small ones, that have what no other has; where this build knows them.
+  for (int n : {1, 5, 9}) {
+    BufferPtr other(gst_buffer_new());
+    RandomContent(static_cast<uint64_t>(n)).add_analytics(other.get());
+    write_metas(other.get(), std::to_string(n));
   }
 }
 

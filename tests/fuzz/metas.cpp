@@ -7,6 +7,7 @@
 
 #include "fuzz/gst_target.h"
 #include "fuzz/meta_kinds.h"
+#include "support/private_meta.h"
 
 using namespace checkpoint;
 
@@ -20,6 +21,9 @@ BufferPtr frame(const StreamCaps &caps) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   start_gstreamer();
+#if GST_CHECK_VERSION(1, 24, 0)
+  serial_meta_info();
+#endif
   static const auto caps = StreamCaps::parse(
                                "video/x-raw, format=(string)RGB, width=(int)8, height=(int)4, "
                                "framerate=(fraction)25/1")

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A meta of an application that nobody knows how to store: a number.
+// Metas of an application: a number. Nobody knows how to store the first; the second brings
+// functions for that.
 #pragma once
 
 #include <gst/gst.h>
+
+#include <cstring>
 
 namespace checkpoint {
 
@@ -32,5 +35,41 @@ inline PrivateMeta *add_private_meta(GstBuffer *buffer, guint64 number = 0) {
   meta->number = number;
   return meta;
 }
+
+#if GST_CHECK_VERSION(1, 24, 0)
+inline const GstMetaInfo *serial_meta_info() {
+  static const GstMetaInfo *const info = [] {
+    const gchar *tags[] = {nullptr};
+    GstMetaInfo *made = gst_meta_info_new(gst_meta_api_type_register("CheckSerialMetaAPI", tags),
+                                          "CheckSerialMeta", sizeof(PrivateMeta));
+    made->init_func = private_meta_info()->init_func;
+    made->serialize_func = [](const GstMeta *meta, GstByteArrayInterface *data,
+                              guint8 *version) -> gboolean {
+      *version = 3;
+      auto *number = &reinterpret_cast<const PrivateMeta *>(meta)->number;
+      // An odd number it can't write.
+      return *number % 2 == 0 && gst_byte_array_interface_append_data(
+                                     data, reinterpret_cast<const guint8 *>(number), 8);
+    };
+    made->deserialize_func = [](const GstMetaInfo *own, GstBuffer *buffer, const guint8 *data,
+                                gsize size, guint8 version) -> GstMeta * {
+      if (size != 8 || version != 3) return nullptr;
+      GstMeta *meta = gst_buffer_add_meta(buffer, own, nullptr);
+      memcpy(&reinterpret_cast<PrivateMeta *>(meta)->number, data, 8);
+      return meta;
+    };
+    return gst_meta_info_register(made);
+  }();
+  return info;
+}
+
+// `number` is made even.
+inline PrivateMeta *add_serial_meta(GstBuffer *buffer, guint64 number) {
+  auto *meta =
+      reinterpret_cast<PrivateMeta *>(gst_buffer_add_meta(buffer, serial_meta_info(), nullptr));
+  meta->number = number & ~guint64{1};
+  return meta;
+}
+#endif
 
 }  // namespace checkpoint
