@@ -76,6 +76,7 @@ const std::vector<const MetaCodec *> &meta_codecs() {
 #ifdef HAVE_ANALYTICS
     &analytics_codec(),
 #endif
+    &application_codec(),
 #if GST_CHECK_VERSION(1, 24, 0)
     &serialized_codec(),
 #endif

@@ -21,6 +21,7 @@ const MetaCodec &user_data_codec();
 const MetaCodec &protection_codec();
 const MetaCodec &custom_codec();
 
+const MetaCodec &application_codec();
 #if GST_CHECK_VERSION(1, 24, 0)
 const MetaCodec &serialized_codec();
 #endif

@@ -1,11 +1,63 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Metas that bring their own way of becoming bytes.
-#include <cstring>
+#include <gst/checkpoint/gstcheckpointmeta.h>
+
+#include <memory>
 #include <string>
 
 #include "elements/meta_codecs.h"
 
 namespace checkpoint {
+
+namespace {
+
+const GstCheckpointMetaCodec *codec_of(GType api) {
+  static const GQuark key = g_quark_from_static_string(GST_CHECKPOINT_META_CODEC_KEY);
+  return static_cast<const GstCheckpointMetaCodec *>(g_type_get_qdata(api, key));
+}
+
+// Any meta that the application has set a codec for.
+class ApplicationCodec final : public MetaCodec {
+ public:
+  const char *name() const override { return "application"; }
+  bool can(const GstMeta *meta) const override { return codec_of(meta->info->api) != nullptr; }
+  Status serialize(GstBuffer *, const GstMeta *meta, MetaWatch &, ByteWriter &out,
+                   std::vector<DetectionRow> &) const override {
+    const std::unique_ptr<GByteArray, decltype(&g_byte_array_unref)> bytes(g_byte_array_new(),
+                                                                           g_byte_array_unref);
+    const GstCheckpointMetaCodec *codec = codec_of(meta->info->api);
+    if (!codec || !codec->encode(meta, bytes.get(), codec->user_data))
+      return Status(Code::kUnsupported, "the application's codec did not write it");
+    out.u8(kMetaBodyVersion);
+    out.text(g_type_name(meta->info->api));
+    out.blob({reinterpret_cast<const std::byte *>(bytes->data), bytes->len});
+    return Status::ok();
+  }
+  Status deserialize(GstBuffer *buffer, const StreamCaps &, ByteView body) const override {
+    ByteReader in(body);
+    CHECKPOINT_RETURN_IF_ERROR(check_body_version(name(), in));
+    const std::string type(in.text());
+    const ByteView data = in.blob();
+    if (in.failed() || in.remaining() > 0 || type.find('\0') != type.npos)
+      return bad_meta(name(), "bad fields");
+    const GType api = g_type_from_name(type.c_str());
+    const GstCheckpointMetaCodec *codec = api ? codec_of(api) : nullptr;
+    if (!codec)
+      return Status(Code::kUnsupported, "no codec is set for " + type + " in this process",
+                    "the application that stored it sets one");
+    if (!codec->decode(buffer, reinterpret_cast<const guint8 *>(data.data()), data.size(),
+                       codec->user_data))
+      return Status(Code::kCorrupt, "the codec of " + type + " did not take the stored bytes");
+    return Status::ok();
+  }
+};
+
+}  // namespace
+
+const MetaCodec &application_codec() {
+  static const ApplicationCodec codec;
+  return codec;
+}
 
 #if GST_CHECK_VERSION(1, 24, 0)
 

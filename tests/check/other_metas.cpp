@@ -40,7 +40,70 @@ MetaBlob serialized(const std::string &type, uint8_t version, std::string_view d
   return {"serialized", body.take()};
 }
 
+MetaBlob by_application(const std::string &type, std::string_view data) {
+  ByteWriter body;
+  body.u8(1);
+  body.text(type);
+  body.text(data);
+  return {"application", body.take()};
+}
+
+std::vector<guint64> numbers(GstBuffer *buffer, GType api) {
+  gpointer state = nullptr;
+  std::vector<guint64> found;
+  while (GstMeta *meta = gst_buffer_iterate_meta_filtered(buffer, &state, api))
+    found.push_back(reinterpret_cast<PrivateMeta *>(meta)->number);
+  return found;
+}
+
 }  // namespace
+
+GST_START_TEST(g13_a_meta_with_a_codec_of_the_application_comes_back) {
+  BufferPtr buffer = frame();
+  add_coded_meta(buffer.get(), G_MAXUINT64);
+  add_coded_meta(buffer.get(), 2);
+  std::vector<MetaBlob> metas;
+  ck_assert(store(buffer.get(), metas).is_ok());
+  ck_assert_uint_eq(metas.size(), 2);
+  ck_assert(metas[1] ==
+            by_application("CheckCodedMetaAPI", std::string_view("\2\0\0\0\0\0\0\0", 8)));
+  BufferPtr back = frame();
+  for (const MetaBlob &blob : metas) ck_assert(load(blob, back.get()).is_ok());
+  const GType api = coded_meta_info()->api;
+  ck_assert(numbers(back.get(), api) == (std::vector<guint64>{G_MAXUINT64 - 1, 2}));
+  // Taken away, and set again.
+  const auto *codec = static_cast<const GstCheckpointMetaCodec *>(
+      g_type_get_qdata(api, g_quark_from_string(GST_CHECKPOINT_META_CODEC_KEY)));
+  gst_checkpoint_meta_set_codec(api, nullptr);
+  back = frame();
+  ck_assert(load(metas[0], back.get()).is(Code::kUnsupported));
+  gst_checkpoint_meta_set_codec(api, codec);
+  ck_assert(load(metas[0], back.get()).is_ok());
+  // One that the codec refuses.
+  add_coded_meta(buffer.get(), 0)->number = 5;
+  Status status = store(buffer.get(), metas);
+  ck_assert(status.is(Code::kUnsupported));
+  ck_assert(status.message().find("CheckCodedMetaAPI") != std::string::npos);
+}
+GST_END_TEST
+
+GST_START_TEST(g34_a_codec_of_the_application_and_odd_bytes) {
+  coded_meta_info();
+  private_meta_info();
+  BufferPtr buffer = frame();
+  auto code = [&](const MetaBlob &blob) { return load(blob, buffer.get()).code(); };
+  ck_assert(code(by_application("CheckCodedMetaAPI", "1234567")) == Code::kCorrupt);
+  ck_assert(code(by_application("CheckPrivateMetaAPI", "12345678")) == Code::kUnsupported);
+  ck_assert(code(by_application("GstBuffer", "12345678")) == Code::kUnsupported);
+  ck_assert(code(by_application("", "12345678")) == Code::kUnsupported);
+  MetaBlob longer = by_application("CheckCodedMetaAPI", "12345678");
+  longer.body.push_back(std::byte{0});
+  ck_assert(code(longer) == Code::kCorrupt);
+  longer.body.resize(9);
+  ck_assert(code(longer) == Code::kCorrupt);
+  ck_assert(gst_buffer_get_meta(buffer.get(), coded_meta_info()->api) == nullptr);
+}
+GST_END_TEST
 
 #if GST_CHECK_VERSION(1, 24, 0)
 
@@ -54,12 +117,8 @@ GST_START_TEST(g13_a_meta_that_can_write_itself_comes_back) {
   ck_assert(metas[1] == serialized("CheckSerialMeta", 3, std::string_view("\2\0\0\0\0\0\0\0", 8)));
   BufferPtr back = frame();
   for (const MetaBlob &blob : metas) ck_assert(load(blob, back.get()).is_ok());
-  gpointer state = nullptr;
-  std::vector<guint64> numbers;
-  while (GstMeta *meta =
-             gst_buffer_iterate_meta_filtered(back.get(), &state, serial_meta_info()->api))
-    numbers.push_back(reinterpret_cast<PrivateMeta *>(meta)->number);
-  ck_assert(numbers == (std::vector<guint64>{G_MAXUINT64 - 1, 2}));
+  ck_assert(numbers(back.get(), serial_meta_info()->api) ==
+            (std::vector<guint64>{G_MAXUINT64 - 1, 2}));
   // One that its function refuses to write.
   reinterpret_cast<PrivateMeta *>(gst_buffer_get_meta(buffer.get(), serial_meta_info()->api))
       ->number = 5;
@@ -110,6 +169,8 @@ static Suite *other_metas_suite() {
   Suite *suite = suite_create("other_metas");
   TCase *tc = tcase_create("other_metas");
   suite_add_tcase(suite, tc);
+  tcase_add_test(tc, g13_a_meta_with_a_codec_of_the_application_comes_back);
+  tcase_add_test(tc, g34_a_codec_of_the_application_and_odd_bytes);
 #if GST_CHECK_VERSION(1, 24, 0)
   tcase_add_test(tc, g13_a_meta_that_can_write_itself_comes_back);
   tcase_add_test(tc, g34_a_meta_that_can_write_itself_and_odd_bytes);

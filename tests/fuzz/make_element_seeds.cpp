@@ -104,6 +104,7 @@ void meta_seeds() {
   GstCustomMeta *custom = gst_buffer_add_custom_meta(buffer, "GstSeedMeta");
   gst_structure_set(gst_custom_meta_get_structure(custom), "n", G_TYPE_INT, 1, nullptr);
 
+  add_coded_meta(buffer, 12);
 #if GST_CHECK_VERSION(1, 24, 0)
   add_serial_meta(buffer, 10);
 #endif

@@ -7,6 +7,7 @@
 #include <string_view>
 
 inline constexpr std::string_view kMetaKinds[] = {
-    "roi", "video", "crop",      "affine", "timecode",   "reference-timestamp", "caption",
-    "afd", "bar",   "user-data", "custom", "protection", "analytics",           "serialized",
+    "roi",       "video",      "crop",        "affine",    "timecode", "reference-timestamp",
+    "caption",   "afd",        "bar",         "user-data", "custom",   "protection",
+    "analytics", "serialized", "application",
 };

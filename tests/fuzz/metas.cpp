@@ -21,6 +21,7 @@ BufferPtr frame(const StreamCaps &caps) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   start_gstreamer();
+  coded_meta_info();
 #if GST_CHECK_VERSION(1, 24, 0)
   serial_meta_info();
 #endif

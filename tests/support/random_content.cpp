@@ -220,6 +220,7 @@ void RandomContent::add_meta(GstBuffer *buffer, const GstVideoInfo &info) {
       break;
     }
     case 13:
+      add_coded_meta(buffer, number());
 #if GST_CHECK_VERSION(1, 24, 0)
       add_serial_meta(buffer, number());
 #endif
