@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "support/check.h"
+#include "support/mapped_frame.h"
 
 namespace checkpoint {
 
@@ -14,38 +15,6 @@ std::string text_of(const GstCaps *caps) {
   GCharPtr text(gst_caps_to_string(caps));
   return text.get();
 }
-
-// A frame that is mapped as long as this lives.
-class MappedFrame {
- public:
-  explicit MappedFrame(const PassedFrame &frame) {
-    GstVideoInfo info;
-    ck_assert(gst_video_info_from_caps(&info, frame.caps.get()));
-    ck_assert(gst_video_frame_map(&frame_, &info, frame.buffer.get(), GST_MAP_READ));
-  }
-  ~MappedFrame() { gst_video_frame_unmap(&frame_); }
-  MappedFrame(const MappedFrame &) = delete;
-  MappedFrame &operator=(const MappedFrame &) = delete;
-
-  gint width() const { return GST_VIDEO_FRAME_WIDTH(&frame_); }
-  gint rows() const { return GST_VIDEO_INFO_FIELD_HEIGHT(&frame_.info); }
-  // One row in the format's unpacked form.
-  void unpack(gint row, std::vector<guint8> &pixels) const {
-    const GstVideoFormatInfo *format = frame_.info.finfo;
-    const bool interleaved =
-        GST_VIDEO_INFO_INTERLACE_MODE(&frame_.info) == GST_VIDEO_INTERLACE_MODE_INTERLEAVED;
-    pixels.assign(static_cast<size_t>(width() + 64) * 8, 0);
-    format->unpack_func(format,
-                        interleaved ? GST_VIDEO_PACK_FLAG_INTERLACED : GST_VIDEO_PACK_FLAG_NONE,
-                        pixels.data(), frame_.data, frame_.info.stride, 0, row, width());
-    // What lies behind the last pixel may come from the padding.
-    const auto *unpacked = gst_video_format_get_info(format->unpack_format);
-    pixels.resize(static_cast<size_t>(width() * GST_VIDEO_FORMAT_INFO_PSTRIDE(unpacked, 0)));
-  }
-
- private:
-  GstVideoFrame frame_;
-};
 
 std::vector<PassedFrame> run(GstElement *pipeline, const std::string &element,
                              const std::vector<PassedFrame> *feed) {
@@ -133,7 +102,9 @@ void must_agree(const PassedFrame &stored, const PassedFrame &played, bool first
 }
 
 void must_show_the_same(const PassedFrame &stored, const PassedFrame &played) {
-  const MappedFrame a(stored), b(played);
+  const MappedFrame a(stored.buffer.get(), stored.caps.get());
+  const MappedFrame b(played.buffer.get(), played.caps.get());
+  ck_assert(a.is_mapped() && b.is_mapped());
   std::vector<guint8> row_a, row_b;
   for (gint row = 0; row < a.rows(); row++) {
     a.unpack(row, row_a);
