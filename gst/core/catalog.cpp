@@ -15,6 +15,8 @@ constexpr size_t kShown = 12;
 constexpr unsigned kPage = 50;
 constexpr int kPagesForAMessage = 10;
 
+constexpr int kMaxAncestors = 1000;
+
 // Not "quoted": g++ 14 finds std::quoted beside it.
 std::string in_quotes(const std::string &text) { return "\"" + text + "\""; }
 
@@ -157,6 +159,22 @@ Result<CheckpointRow> find_checkpoint(Stores &stores, const CheckpointSelector &
     query.before = rows.back().key;
   }
   return none(stores, selector, cancel);
+}
+
+Result<std::vector<CheckpointRow>> ancestors(MetadataStore &store, const CheckpointRow &checkpoint,
+                                             Cancellation &cancel) {
+  std::vector<CheckpointRow> found;
+  std::optional<Uuid> parent = checkpoint.fields.parent;
+  // Damaged rows may make a circle.
+  for (int depth = 0; parent && depth < kMaxAncestors; depth++) {
+    Result<CheckpointRow> row = store.get_checkpoint(*parent, cancel);
+    if (row.status().is(Code::kNotFound)) break;
+    if (!row.is_ok()) return row.status();
+    if (row->job != checkpoint.job) break;
+    parent = row->fields.parent;
+    if (row->state != CheckpointState::kDeleted) found.push_back(std::move(*row));
+  }
+  return found;
 }
 
 }  // namespace checkpoint

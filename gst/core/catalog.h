@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/cancel.h"
 #include "common/status.h"
@@ -29,5 +30,10 @@ std::string not_found_text(const CheckpointSelector &selector);
 // never found for a scenario, nor the reverse.
 Result<CheckpointRow> find_checkpoint(Stores &stores, const CheckpointSelector &selector,
                                       Cancellation &cancel);
+
+// What `checkpoint` was run from, what that was run from, and so on, as far as they are of one job
+// and still there; one that is being deleted is left out.
+Result<std::vector<CheckpointRow>> ancestors(MetadataStore &store, const CheckpointRow &checkpoint,
+                                             Cancellation &cancel);
 
 }  // namespace checkpoint

@@ -118,6 +118,7 @@ void CheckpointWriter::Impl::abort_waits() {
     }
     room.notify_all();
     work_due.notify_all();
+    turn_changed.notify_all();
     put_due.notify_all();
     put_room.notify_all();
     beat_due.notify_all();
@@ -250,6 +251,7 @@ Status CheckpointWriter::push(std::unique_ptr<FrameInput> &frame, const FrameTim
   // The sequence counts arrivals, the dropped ones too, so that a gap shows where frames are
   // missing.
   row.sequence = sequence.value_or(impl.arrivals);
+  slot->has_sequence = sequence.has_value();
   impl.arrivals++;
   impl.stats.frames_in++;
   if (!impl.first_frame_at) impl.first_frame_at = std::chrono::steady_clock::now();

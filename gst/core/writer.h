@@ -48,6 +48,8 @@ struct WriterStats {
   uint64_t frames_in = 0, frames_dropped = 0, frames_stored = 0, frames_reused = 0;
   uint64_t bytes_new = 0, bytes_reused = 0, bytes_put = 0;
   uint64_t packs = 0, commits = 0, queued_bytes = 0, queued_frames = 0, retries = 0;
+  // Frames that came without a sequence, and for whose PTS the parent has several frames or none.
+  uint64_t frames_ambiguous = 0, frames_unmatched = 0;
 };
 
 // Called on the writer's threads, several at a time, without a lock of the writer held that its
@@ -96,9 +98,10 @@ class CheckpointWriter {
   // An event that belongs before the next frame. Waits while too many bytes of events do;
   // kCancelled as in push(), and `body` is still the caller's. kNoSpace: too many before begin().
   Status push_event(const std::string &type, Bytes &&body);
-  // Hands a frame over. Waits while the queue is full (leaky=no). kCancelled: interrupt() came, and
-  // `frame` is still the caller's, who calls again. Any other failure: the writer has failed;
-  // on_error() was called.
+  // Hands a frame over. Without a sequence it gets that of the parent's frame with its PTS, or
+  // where there is no parent the number of frames that came before it. Waits while the queue is
+  // full (leaky=no). kCancelled: interrupt() came, and `frame` is still the caller's, who calls
+  // again. Any other failure: the writer has failed; on_error() was called.
   Status push(std::unique_ptr<FrameInput> &frame, const FrameTiming &timing,
               std::optional<uint64_t> sequence);
   // Ends the checkpoint: commits all, then completes it, or leaves it partial with the reason.

@@ -75,6 +75,9 @@ Status CheckpointWriter::Impl::find_parent(CheckpointFields &wanted, bool hint) 
         patiently(cancel, [&] { return stores->metadata->get_checkpoint(*wanted.parent, cancel); });
     if (parent.is_ok()) {
       if (wanted.stage_index < 0) wanted.stage_index = parent->fields.stage_index + 1;
+      // The numbers of another job say nothing here.
+      if (parent->fields.job_id == wanted.job_id)
+        finder = std::make_unique<SequenceFinder>(stores->metadata, std::move(*parent));
     } else if (parent.status().is(Code::kNotFound) && hint) {
       observe([&](WriterObserver &o) {
         o.on_warning(
@@ -416,6 +419,26 @@ Status CheckpointWriter::Impl::end_partial(const std::string &reason, Cancellati
   return commit_batch(batch, cancellation, cancellation);
 }
 
+// Frames whose place in the job is a guess or nowhere, in one warning.
+void CheckpointWriter::Impl::tell_unidentified() {
+  std::unique_lock lock(mutex);
+  const uint64_t several = stats.frames_ambiguous, none = stats.frames_unmatched;
+  lock.unlock();
+  if (several == 0 && none == 0) return;
+  const auto frames = [](uint64_t n) {
+    return std::to_string(n) + (n == 1 ? " frame" : " frames");
+  };
+  std::string text;
+  if (several > 0) text = frames(several) + " could be several of the parent's by the PTS";
+  if (none > 0) text += (text.empty() ? "" : ", and ") + frames(none) + " none of them";
+  observe([&](WriterObserver &o) {
+    o.on_warning(Status(Code::kNotFound,
+                        "an element before this one dropped the frames' identity: " + text,
+                        "it makes buffers of its own; frames in doubt count as the next of those "
+                        "that they could be, the others got new sequences"));
+  });
+}
+
 void CheckpointWriter::Impl::finish_up(Status status) {
   if (!status.is_ok()) {
     fail(status);
@@ -447,6 +470,7 @@ void CheckpointWriter::Impl::finish_up(Status status) {
           "could not note why the checkpoint is partial: " + kept.to_string());
   }
   give_lease_back(lost);
+  if (status.is_ok()) tell_unidentified();
   std::unique_lock lock(mutex);
   // Other writers of this process may wait for packs of ours that will never be put.
   std::vector<std::shared_ptr<OpenPack>> orphans;

@@ -30,6 +30,7 @@
 #include "core/inflight.h"
 #include "core/pack.h"
 #include "core/record.h"
+#include "core/sequence_finder.h"
 #include "core/writer.h"
 
 namespace checkpoint {
@@ -47,6 +48,8 @@ struct Slot {
   std::shared_ptr<PendingPayload> payload;  // null: a frame without bytes
   bool ours = false;                        // this frame brought the payload
   bool resolved = false;                    // its payload has a place; protected by Impl::mutex
+  bool has_sequence = false;                // it came with it
+  uint64_t turn = 0;                        // to be given a sequence
 };
 
 struct QueuedCaps {
@@ -112,14 +115,17 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   CheckpointRow row;
   unsigned max_puts = 1;  // putters
   bool sha256 = false;
+  // Null without a parent. Used by one worker at a time, see identify().
+  std::unique_ptr<SequenceFinder> finder;
   std::shared_ptr<InflightPayloads> inflight;
   std::shared_ptr<void> waker;  // after inflight, which it refers to
 
   mutable std::mutex mutex;
   std::condition_variable room;      // the streaming thread: the queue, the end, an interruption
   std::condition_variable work_due;  // workers: something queued
-  std::condition_variable put_due;   // putters: something sealed
-  std::condition_variable put_room;  // workers: a place for a sealed pack
+  std::condition_variable turn_changed;  // workers: who may use the finder
+  std::condition_variable put_due;       // putters: something sealed
+  std::condition_variable put_room;      // workers: a place for a sealed pack
   std::condition_variable control_due;
   std::condition_variable beat_due;
 
@@ -149,6 +155,8 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   // With whether it is gone, but for what its libraries tidy up. The writer joins or detaches them.
   std::vector<std::pair<std::thread, std::shared_ptr<bool>>> handles;
   bool left_behind = false;  // the writer is gone: who starts now is detached
+
+  uint64_t next_turn = 0, turn = 0;  // given out with frames; whose it is
 
   uint64_t next_index = 0;
   uint32_t next_caps = 0;
@@ -215,6 +223,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   // --- writer_work.cpp: a worker's life
   void work();
   Slot *take();
+  Status identify(Slot &slot);
   Status resolve(Slot &slot, FrameDigester &digester, PayloadCodec &codec);
   Status store_payload(Slot &slot, PayloadCodec &codec, ByteView raw,
                        std::shared_ptr<Chunk> copied);
@@ -229,6 +238,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   void control();
   Status set_up();
   Status find_parent(CheckpointFields &wanted, bool hint);
+  void tell_unidentified();
   Status run();
   void finish_up(Status status);
   void seal(bool last);

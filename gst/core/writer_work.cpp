@@ -64,6 +64,7 @@ Slot *CheckpointWriter::Impl::take() {
     } else {
       auto &slot = std::get<std::unique_ptr<Slot>>(item);
       slot->record.row.index = next_index++;
+      slot->turn = next_turn++;
       next_ordinal = 0;
       slot->record.row.caps = next_caps ? next_caps - 1 : 0;
       slots.push_back(std::move(slot));
@@ -84,7 +85,31 @@ void CheckpointWriter::Impl::release_input(Slot &slot) {
   room.notify_all();
 }
 
+// Which frame of the job it is. In the order of the frames, since that decides where several of the
+// parent's could be it. Nobody waits long for a turn: it is the first that is done with a frame.
+Status CheckpointWriter::Impl::identify(Slot &slot) {
+  if (!finder) return Status::ok();
+  FrameRow &frame = slot.record.row;
+  std::unique_lock lock(mutex);
+  turn_changed.wait(lock, [&] { return aborted || turn == slot.turn; });
+  if (aborted) return cancelled();
+  if (!slot.has_sequence) {
+    lock.unlock();
+    CHECKPOINT_ASSIGN_OR_RETURN(SequenceFinder::Found found, patiently(cancel, [&] {
+                                  return finder->find(frame.pts, frame.stream_time, cancel);
+                                }));
+    lock.lock();
+    frame.sequence = found.sequence;
+    if (found.how == SequenceFinder::How::kAmbiguous) stats.frames_ambiguous++;
+    if (found.how == SequenceFinder::How::kNew) stats.frames_unmatched++;
+  }
+  turn++;
+  turn_changed.notify_all();
+  return Status::ok();
+}
+
 Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, PayloadCodec &codec) {
+  CHECKPOINT_RETURN_IF_ERROR(identify(slot));
   FrameInput &input = *slot.input;
   FrameRecord &record = slot.record;
   CHECKPOINT_RETURN_IF_ERROR(input.metas(record.metas, record.detections));

@@ -286,7 +286,8 @@ void add_recorder_stats(GstStructure *structure, const Recorder &recorder) {
                     "bytes-put", G_TYPE_UINT64, s.bytes_put, "packs", G_TYPE_UINT64, s.packs,
                     "commits", G_TYPE_UINT64, s.commits, "queued-bytes", G_TYPE_UINT64,
                     s.queued_bytes, "queued-frames", G_TYPE_UINT64, s.queued_frames, "retries",
-                    G_TYPE_UINT64, s.retries, nullptr);
+                    G_TYPE_UINT64, s.retries, "frames-ambiguous", G_TYPE_UINT64, s.frames_ambiguous,
+                    "frames-unmatched", G_TYPE_UINT64, s.frames_unmatched, nullptr);
   StructurePtr left_out(gst_structure_new_empty("application/x-gst-checkpoint-metas-left-out"));
   for (const auto &[type, count] : recorder.metas_left_out())
     gst_structure_set(left_out.get(), type.c_str(), G_TYPE_UINT64, count, nullptr);

@@ -83,12 +83,15 @@ struct CheckpointQuery {
   unsigned limit = 50;
 };
 
-// Frames [first, ...) in index order, or backwards from `first` down when reverse.
+// Frames from `first` on in the order of one of their numbers, or from `first` down when reverse.
+// Equal ones come in index order (down when reverse), frames without a PTS not at all, and numbers
+// beyond int64 before all others.
 struct FramePage {
   CheckpointKey checkpoint = 0;
-  uint64_t first = 0;
+  uint64_t first = 0;  // an index, PTS or sequence
   bool reverse = false;
   unsigned limit = 64;
+  enum class Order { kIndex, kPts, kSequence } order = Order::kIndex;
 };
 
 class MetadataStore {

@@ -564,6 +564,11 @@ GST_START_TEST(g31_the_documented_queries_use_their_indexes) {
         "LIMIT 32",
         "SELECT f.stream_time FROM frame AS f WHERE f.checkpoint = 3 AND f.stream_time BETWEEN 0 "
         "AND 400 ORDER BY f.checkpoint DESC, f.stream_time DESC LIMIT 1",
+        "SELECT * FROM frame WHERE checkpoint = 3 AND pts >= 50 ORDER BY checkpoint, pts, idx "
+        "LIMIT "
+        "32",
+        "SELECT * FROM frame WHERE checkpoint = 3 AND sequence <= 50 ORDER BY checkpoint DESC, "
+        "sequence DESC, idx DESC LIMIT 1",
         "SELECT c.key FROM checkpoint AS c WHERE c.state = 'complete' AND c.key < 9000 ORDER BY "
         "c.key DESC LIMIT 50"}) {
     const std::string plan = plan_of(*sql, query);

@@ -130,6 +130,42 @@ GST_START_TEST(frames_are_read_in_pages_both_ways) {
 }
 GST_END_TEST
 
+GST_START_TEST(g27_frames_are_found_by_pts_and_by_sequence) {
+  Fixture f(__i__);
+  f.add_checkpoint("other");
+  f.commit(f.next_commit(3));
+  f.add_checkpoint("decode");
+  // Without a PTS, the same twice, beyond int64.
+  const std::vector<uint64_t> times{300, kNone, 100, 200, 200, uint64_t{1} << 63};
+  const std::vector<uint64_t> sequences{7, 2, 7, 9, uint64_t{1} << 63, 4};
+  CommitBatch batch = f.next_commit(times.size());
+  for (size_t i = 0; i < times.size(); i++) {
+    batch.frames[i].pts = times[i];
+    batch.frames[i].sequence = sequences[i];
+  }
+  f.commit(batch);
+  const auto in_order = [&](FramePage::Order order, uint64_t first, bool reverse, unsigned limit) {
+    Indexes found;
+    const FramePage page{f.checkpoint.key, first, reverse, limit, order};
+    for (const FrameRow &row : MUST(f.store->read_frames(page, f.cancel)))
+      found.push_back(row.index);
+    return found;
+  };
+  using Order = FramePage::Order;
+  ck_assert(in_order(Order::kPts, 0, false, 9) == (Indexes{2, 3, 4, 0}));
+  ck_assert(in_order(Order::kPts, 200, false, 2) == (Indexes{3, 4}));
+  ck_assert(in_order(Order::kPts, 201, false, 9) == (Indexes{0}));
+  ck_assert(in_order(Order::kPts, 301, false, 9).empty());
+  ck_assert(in_order(Order::kPts, uint64_t{1} << 63, false, 2) == (Indexes{5, 2}));
+  ck_assert(in_order(Order::kPts, 250, true, 3) == (Indexes{4, 3, 2}));
+  ck_assert(in_order(Order::kSequence, 0, false, 9) == (Indexes{1, 5, 0, 2, 3}));
+  ck_assert(in_order(Order::kSequence, 7, false, 2) == (Indexes{0, 2}));
+  ck_assert(in_order(Order::kSequence, 8, false, 2) == (Indexes{3}));
+  ck_assert(in_order(Order::kSequence, INT64_MAX, true, 1) == (Indexes{3}));
+  ck_assert(in_order(Order::kSequence, 7, true, 2) == (Indexes{2, 0}));
+}
+GST_END_TEST
+
 GST_START_TEST(events_come_in_their_order) {
   Fixture f(__i__);
   f.add_checkpoint("other");
@@ -224,6 +260,13 @@ GST_START_TEST(g26_a_page_costs_the_same_in_a_long_checkpoint) {
     ck_assert(MUST(f.store->read_frames({key, middle, true, 32}, f.cancel)).size() == 32);
     ck_assert(MUST(f.store->find_frame_at(key, middle * 40000000 + 5, f.cancel)) == middle);
     MUST(f.store->read_events(key, middle, middle + 32, 32, f.cancel));
+    for (auto order : {FramePage::Order::kPts, FramePage::Order::kSequence}) {
+      const uint64_t first = order == FramePage::Order::kPts ? middle * 40000000 : middle;
+      for (bool reverse : {false, true}) {
+        const FramePage page{key, first, reverse, 32, order};
+        ck_assert(MUST(f.store->read_frames(page, f.cancel)).at(0).index == middle);
+      }
+    }
     return *f.place->work_done() - before;
   };
   const uint64_t short_cost = cost(small, 50), long_cost = cost(large, 50000);
@@ -236,6 +279,7 @@ void checkpoint::conformance::add_reading_tests(TCase *tc, int stores) {
   tcase_add_loop_test(tc, g18_lists_hold_what_was_asked_for, 0, stores);
   tcase_add_loop_test(tc, an_unknown_checkpoint_is_not_found, 0, stores);
   tcase_add_loop_test(tc, frames_are_read_in_pages_both_ways, 0, stores);
+  tcase_add_loop_test(tc, g27_frames_are_found_by_pts_and_by_sequence, 0, stores);
   tcase_add_loop_test(tc, events_come_in_their_order, 0, stores);
   tcase_add_loop_test(tc, g25_a_time_finds_the_frame_shown_then, 0, stores);
   tcase_add_loop_test(tc, packs_come_in_the_order_asked_for, 0, stores);

@@ -34,7 +34,9 @@ T must(Result<T> result) {
 }  // namespace
 
 CheckpointMaker::CheckpointMaker(std::shared_ptr<Stores> stores, const std::string &job_id,
-                                 const std::string &stage, const Branch &branch, bool plain)
+                                 const std::string &stage, const Branch &branch, bool plain,
+                                 const std::optional<Uuid> &parent,
+                                 const std::optional<std::vector<uint64_t>> &filtered)
     : stores_(std::move(stores)), plain_(plain), id_(Uuid::random()) {
   MetadataStore &metadata = *stores_->metadata;
   job_ = must(metadata.ensure_job(job_id, Uuid::random(), random_identity_key(), cancel_));
@@ -47,6 +49,8 @@ CheckpointMaker::CheckpointMaker(std::shared_ptr<Stores> stores, const std::stri
   fields_.job_id = job_id;
   fields_.stage = stage;
   fields_.branch = branch;
+  fields_.parent = parent;
+  fields_.filtered_frame_sequences = filtered;
   fields_.frames_prefix = frames_prefix(job_);
   key_ = must(metadata.create_checkpoint(lease_, id_, fields_, cancel_)).key;
 }

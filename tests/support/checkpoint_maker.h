@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,9 @@ struct MadeFrame {
 class CheckpointMaker {
  public:
   CheckpointMaker(std::shared_ptr<Stores> stores, const std::string &job_id,
-                  const std::string &stage, const Branch &branch = {}, bool plain = false);
+                  const std::string &stage, const Branch &branch = {}, bool plain = false,
+                  const std::optional<Uuid> &parent = {},
+                  const std::optional<std::vector<uint64_t>> &filtered = {});
   ~CheckpointMaker();
 
   uint32_t add_caps(const std::string &text);

@@ -176,6 +176,8 @@ CREATE TABLE @frame (
   PRIMARY KEY (checkpoint, idx)
 );
 CREATE INDEX frame_by_time ON @frame (checkpoint, stream_time, idx);
+CREATE INDEX frame_by_pts ON @frame (checkpoint, pts, idx);
+CREATE INDEX frame_by_sequence ON @frame (checkpoint, sequence, idx);
 
 CREATE TABLE @detection (
   checkpoint bigint NOT NULL,

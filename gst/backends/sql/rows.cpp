@@ -69,6 +69,20 @@ std::string clean_text(const std::string &text) {
   return clean;
 }
 
+std::string frame_page_sql(const FramePage &page, char parameter) {
+  const char *column = page.order == FramePage::Order::kPts        ? "pts"
+                       : page.order == FramePage::Order::kSequence ? "sequence"
+                                                                   : "idx";
+  const std::string down = page.reverse ? " DESC" : "";
+  std::string sql = std::string(" WHERE checkpoint = ?1 AND ") + column +
+                    (page.reverse ? " <= ?2" : " >= ?2") + " ORDER BY checkpoint" + down + ", " +
+                    column + down;
+  if (page.order != FramePage::Order::kIndex) sql += ", idx" + down;
+  sql += " LIMIT ?3";
+  std::replace(sql.begin(), sql.end(), '?', parameter);
+  return sql;
+}
+
 Status check_order(const CommitBatch &batch, const WritableCheckpoint &target) {
   if (batch.commit_no != target.commit_no + 1)
     return {Code::kInvalidArgument, "commit " + std::to_string(batch.commit_no) +

@@ -41,6 +41,15 @@ inline int64_t index_of(uint64_t index) {
   return static_cast<int64_t>(std::min<uint64_t>(index, INT64_MAX));
 }
 
+// The rows of a page behind its columns and its table; `$1` to `$3` are the checkpoint, `first` and
+// the limit, with `parameter` for the `$`.
+std::string frame_page_sql(const FramePage &page, char parameter);
+// What `first` is compared with.
+inline int64_t first_of(const FramePage &page) {
+  return page.order == FramePage::Order::kIndex ? index_of(page.first)
+                                                : static_cast<int64_t>(page.first);
+}
+
 // What a commit meets: a partial checkpoint with so many commits and frames.
 struct WritableCheckpoint {
   uint64_t commit_no = 0;

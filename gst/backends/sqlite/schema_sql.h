@@ -168,6 +168,8 @@ CREATE TABLE frame (
   PRIMARY KEY (checkpoint, idx)
 ) WITHOUT ROWID;
 CREATE INDEX frame_by_time ON frame (checkpoint, stream_time, idx);
+CREATE INDEX frame_by_pts ON frame (checkpoint, pts, idx);
+CREATE INDEX frame_by_sequence ON frame (checkpoint, sequence, idx);
 
 CREATE TABLE detection (
   checkpoint INTEGER NOT NULL,

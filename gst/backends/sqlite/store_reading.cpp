@@ -79,13 +79,9 @@ Result<std::vector<FrameRow>> SqliteStore::read_frames(const FramePage &page,
                                                        Cancellation &cancel) {
   return read(cancel, [&](Connection &db) -> Result<std::vector<FrameRow>> {
     std::vector<FrameRow> rows;
-    Query query = page.reverse ? db.query("SELECT " CHECKPOINT_FRAME_COLUMNS
-                                          " FROM frame WHERE checkpoint = ?1 AND idx <= ?2 "
-                                          "ORDER BY idx DESC LIMIT ?3")
-                               : db.query("SELECT " CHECKPOINT_FRAME_COLUMNS
-                                          " FROM frame WHERE checkpoint = ?1 AND idx >= ?2 "
-                                          "ORDER BY idx LIMIT ?3");
-    query.bind(page.checkpoint, index_of(page.first), page.limit);
+    Query query =
+        db.query("SELECT " CHECKPOINT_FRAME_COLUMNS " FROM frame" + frame_page_sql(page, '?'));
+    query.bind(page.checkpoint, first_of(page), page.limit);
     while (query.next()) rows.push_back(read_frame(query));
     CHECKPOINT_RETURN_IF_ERROR(query.status());
     return rows;
