@@ -20,6 +20,7 @@
 
 #include "common/cancel.h"
 #include "common/status.h"
+#include "store/condition.h"
 #include "store/model.h"
 
 namespace checkpoint {
@@ -92,6 +93,14 @@ struct FramePage {
   bool reverse = false;
   unsigned limit = 64;
   enum class Order { kIndex, kPts, kSequence } order = Order::kIndex;
+};
+
+// Frames [first, end) that match a condition.
+struct MatchQuery {
+  CheckpointKey checkpoint = 0;
+  uint64_t first = 0, end = kNone;
+  bool reverse = false;  // the last ones first
+  unsigned limit = 64;
 };
 
 class MetadataStore {
@@ -178,6 +187,15 @@ class MetadataStore {
                                                  Cancellation &cancel) = 0;
   virtual Result<std::vector<FrameRow>> read_frames(const FramePage &page,
                                                     Cancellation &cancel) = 0;
+  // The frames with these numbers, each the first one in index order that has it; a slot without
+  // one is nullopt.
+  virtual Result<std::vector<std::optional<FrameRow>>> find_frames(
+      CheckpointKey checkpoint, FramePage::Order number, std::span<const uint64_t> numbers,
+      Cancellation &cancel) = 0;
+  // The indexes of the first `limit` frames that match, in their order.
+  virtual Result<std::vector<uint64_t>> find_matches(const MatchQuery &query,
+                                                     const Condition &condition,
+                                                     Cancellation &cancel) = 0;
   // Events of indexes [first, end) in the order of index and ordinal: the first `limit` of them.
   virtual Result<std::vector<EventRow>> read_events(CheckpointKey checkpoint, uint64_t first,
                                                     uint64_t end, unsigned limit,

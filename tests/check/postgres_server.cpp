@@ -11,7 +11,9 @@
 #include <sstream>
 
 #include "backends/postgres/postgres_store.h"
+#include "backends/sql/condition.h"
 #include "conformance/metadata_fixture.h"
+#include "core/condition_parser.h"
 #include "support/check.h"
 #include "support/postgres_place.h"
 #include "support/relay.h"
@@ -62,6 +64,25 @@ std::vector<std::string> documented_sql() {
     blocks.push_back(all.substr(at, all.find("```", at) - at));
   }
   return blocks;
+}
+
+// What the store sends for a select, its parameters written out.
+std::string match_query(const std::string &text, CheckpointKey checkpoint) {
+  const sql::MatchSql made = sql::match_sql({}, MUST(parse_condition(text)), {'$', "", ""});
+  std::vector<std::string> values{std::to_string(checkpoint), "0", "9000", "64"};
+  for (const FieldValue &value : made.values) {
+    if (const auto *label = std::get_if<std::string>(&value))
+      values.push_back("'" + *label + "'::text");
+    else if (const auto *whole = std::get_if<int64_t>(&value))
+      values.push_back(std::to_string(*whole) + "::bigint");
+    else
+      values.push_back(std::to_string(std::get<double>(value)) + "::float8");
+  }
+  std::string query = made.text;
+  for (size_t i = values.size(); i > 0; i--)
+    for (size_t at; (at = query.find("$" + std::to_string(i))) != std::string::npos;)
+      query.replace(at, 1 + std::to_string(i).size(), values[i - 1]);
+  return query;
 }
 
 std::string plan_of(SqlAccess &sql, const std::string &query) {
@@ -556,6 +577,15 @@ GST_START_TEST(g31_the_documented_queries_use_their_indexes) {
       ck_assert_msg(plan.find(std::string("Seq Scan on ") + table) == std::string::npos, "%s",
                     plan.c_str());
     MUST(sql->query(queries[i]));
+  }
+  // What select asks for: the detections of that label or track, not all of the checkpoint.
+  for (const auto &[text, index] : std::vector<std::pair<const char *, const char *>>{
+           {"label = 'person' and confidence > 0.5", "detection_of_label"},
+           {"track = 3 and area > 10", "detection_of_track"},
+           {"label = 'person' and time > 1", "detection_of_label"}}) {
+    const std::string plan = plan_of(*sql, match_query(text, f.checkpoint.key));
+    ck_assert_msg(plan.find(index) != std::string::npos, "no %s in\n%s", index, plan.c_str());
+    ck_assert_msg(plan.find("Seq Scan") == std::string::npos, "%s", plan.c_str());
   }
   // What the store itself asks for.
   for (const char *query :

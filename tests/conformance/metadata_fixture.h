@@ -90,6 +90,7 @@ void add_opening_tests(TCase *tc, int stores);
 void add_lease_tests(TCase *tc, int stores);
 void add_writing_tests(TCase *tc, int stores);
 void add_reading_tests(TCase *tc, int stores);
+void add_matching_tests(TCase *tc, int stores);
 void add_sql_tests(TCase *tc, int stores);
 void add_waiting_tests(TCase *tc, int stores);
 

@@ -150,6 +150,7 @@ void add_metadata_store_suite(Suite *suite, std::vector<MetadataStoreCase> cases
   add("metadata: leases", conformance::add_lease_tests);
   add("metadata: writing", conformance::add_writing_tests);
   add("metadata: reading", conformance::add_reading_tests);
+  add("metadata: matching", conformance::add_matching_tests);
   add("metadata: SQL", conformance::add_sql_tests);
   add("metadata: waiting", conformance::add_waiting_tests);
 }

@@ -148,6 +148,19 @@ class FaultyMetadataStore : public MetadataStore {
     return through<Result<std::vector<FrameRow>>>(
         "read_frames", cancel, [&] { return inner_->read_frames(page, cancel); });
   }
+  Result<std::vector<std::optional<FrameRow>>> find_frames(CheckpointKey checkpoint,
+                                                           FramePage::Order number,
+                                                           std::span<const uint64_t> numbers,
+                                                           Cancellation &cancel) override {
+    return through<Result<std::vector<std::optional<FrameRow>>>>("find_frames", cancel, [&] {
+      return inner_->find_frames(checkpoint, number, numbers, cancel);
+    });
+  }
+  Result<std::vector<uint64_t>> find_matches(const MatchQuery &query, const Condition &condition,
+                                             Cancellation &cancel) override {
+    return through<Result<std::vector<uint64_t>>>(
+        "find_matches", cancel, [&] { return inner_->find_matches(query, condition, cancel); });
+  }
   Result<std::vector<EventRow>> read_events(CheckpointKey checkpoint, uint64_t first, uint64_t end,
                                             unsigned limit, Cancellation &cancel) override {
     return through<Result<std::vector<EventRow>>>("read_events", cancel, [&] {

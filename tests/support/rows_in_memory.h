@@ -90,6 +90,15 @@ class RowsInMemory : public MetadataStore {
   Result<std::vector<FrameRow>> read_frames(const FramePage &, Cancellation &) override {
     return none();
   }
+  Result<std::vector<std::optional<FrameRow>>> find_frames(CheckpointKey, FramePage::Order,
+                                                           std::span<const uint64_t>,
+                                                           Cancellation &) override {
+    return none();
+  }
+  Result<std::vector<uint64_t>> find_matches(const MatchQuery &, const Condition &,
+                                             Cancellation &) override {
+    return none();
+  }
   Result<std::vector<EventRow>> read_events(CheckpointKey, uint64_t, uint64_t, unsigned,
                                             Cancellation &) override {
     return none();

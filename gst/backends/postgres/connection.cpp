@@ -212,7 +212,7 @@ Status Connection::prepare(const Query &query, Statement &statement) {
   return Status::ok();
 }
 
-Status Connection::send(const Query &query, Statement &statement) {
+Status Connection::send(const Query &query, const Statement &statement) {
   const std::vector<Parameters::Value> &list = query.parameters().values();
   std::vector<Oid> types;
   std::vector<const char *> values;
@@ -224,7 +224,7 @@ Status Connection::send(const Query &query, Statement &statement) {
     lengths.push_back(static_cast<int>(value.bytes.size()));
   }
   const int count = static_cast<int>(list.size());
-  const int sent = location_.prepared_statements
+  const int sent = !statement.name.empty()
                        ? PQsendQueryPrepared(conn_, statement.name.c_str(), count, values.data(),
                                              lengths.data(), formats.data(), 1)
                        : PQsendQueryParams(conn_, statement.text.c_str(), count, types.data(),
@@ -234,9 +234,13 @@ Status Connection::send(const Query &query, Statement &statement) {
 
 Status Connection::run(const Query &query, ResultPtr &result) {
   CHECKPOINT_RETURN_IF_ERROR(begin_command());
-  Statement &kept = statement(query.sql());
-  CHECKPOINT_RETURN_IF_ERROR(prepare(query, kept));
-  CHECKPOINT_RETURN_IF_ERROR(send(query, kept));
+  if (query.is_kept()) {
+    Statement &kept = statement(query.sql());
+    CHECKPOINT_RETURN_IF_ERROR(prepare(query, kept));
+    CHECKPOINT_RETURN_IF_ERROR(send(query, kept));
+  } else {
+    CHECKPOINT_RETURN_IF_ERROR(send(query, Statement{expand(query.sql()), {}}));
+  }
   CHECKPOINT_RETURN_IF_ERROR(flush());
   return collect(result);
 }

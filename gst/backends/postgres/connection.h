@@ -38,6 +38,8 @@ class Connection {
 
   // The statement is prepared at its first use and kept, unless that is switched off.
   Query query(std::string_view sql) { return {*this, sql}; }
+  // One that is not kept: its text is one of very many.
+  Query query_once(std::string_view sql) { return {*this, sql, false}; }
   Status run(const Query &query, ResultPtr &result);
   // One or several statements without parameters, not kept; rows are thrown away.
   Status execute(const std::string &sql);
@@ -78,7 +80,7 @@ class Connection {
   Status lost();
   Status failure(const pg_result *result);
   Statement &statement(std::string_view sql);
-  Status send(const Query &query, Statement &statement);
+  Status send(const Query &query, const Statement &statement);
   Status prepare(const Query &query, Statement &statement);
   std::string expand(std::string_view sql) const;
 

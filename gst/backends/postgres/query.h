@@ -103,7 +103,8 @@ class Parameters {
 // Failures are kept until status() is asked.
 class Query {
  public:
-  Query(Connection &connection, std::string_view sql) : connection_(connection), sql_(sql) {}
+  Query(Connection &connection, std::string_view sql, bool kept = true)
+      : connection_(connection), sql_(sql), kept_(kept) {}
   Query(const Query &) = delete;
   Query &operator=(const Query &) = delete;
 
@@ -138,6 +139,8 @@ class Query {
   }
 
   std::string_view sql() const { return sql_; }
+  // Is its statement kept by the connection?
+  bool is_kept() const { return kept_; }
   const Parameters &parameters() const { return parameters_; }
 
  private:
@@ -146,6 +149,7 @@ class Query {
 
   Connection &connection_;
   const std::string sql_;
+  const bool kept_;
   Parameters parameters_;
   ResultPtr result_;
   int row_ = -1;

@@ -3,6 +3,7 @@
 
 #include "backends/postgres/rows.h"
 #include "backends/postgres/store_impl.h"
+#include "backends/sql/condition.h"
 
 namespace checkpoint::postgres {
 
@@ -77,6 +78,45 @@ Result<std::vector<FrameRow>> PostgresStore::read_frames(const FramePage &page,
     while (query.next()) rows.push_back(read_frame(query));
     CHECKPOINT_RETURN_IF_ERROR(query.status());
     return rows;
+  });
+}
+
+Result<std::vector<std::optional<FrameRow>>> PostgresStore::find_frames(
+    CheckpointKey checkpoint, FramePage::Order number, std::span<const uint64_t> numbers,
+    Cancellation &cancel) {
+  std::vector<int64_t> wanted;
+  for (uint64_t one : numbers) wanted.push_back(static_cast<int64_t>(one));
+  const std::string sql =
+      "SELECT " CHECKPOINT_FRAME_COLUMNS
+      ", n.place FROM unnest($2) WITH ORDINALITY AS n (number, place) CROSS JOIN LATERAL "
+      "(SELECT * FROM @frame AS f WHERE f.checkpoint = $1 AND f." +
+      std::string(column_of(number)) + " = n.number ORDER BY f.idx LIMIT 1) AS found";
+  return read(cancel, [&](Connection &db) -> Result<std::vector<std::optional<FrameRow>>> {
+    std::vector<std::optional<FrameRow>> rows(wanted.size());
+    Query query = db.query(sql);
+    query.bind(checkpoint, wanted);
+    while (query.next()) {
+      const uint64_t place = query.u64(kFrameColumns);
+      if (place >= 1 && place <= rows.size()) rows[place - 1] = read_frame(query);
+    }
+    CHECKPOINT_RETURN_IF_ERROR(query.status());
+    return rows;
+  });
+}
+
+Result<std::vector<uint64_t>> PostgresStore::find_matches(const MatchQuery &query,
+                                                          const Condition &condition,
+                                                          Cancellation &cancel) {
+  const MatchSql sql = match_sql(query, condition, kPostgres);
+  return read(cancel, [&](Connection &db) -> Result<std::vector<uint64_t>> {
+    std::vector<uint64_t> indexes;
+    Query select = db.query_once(sql.text);
+    select.bind(query.checkpoint, index_of(query.first), index_of(query.end), query.limit);
+    for (const FieldValue &value : sql.values)
+      std::visit([&](const auto &plain) { select.bind(plain); }, value);
+    while (select.next()) indexes.push_back(select.u64(0));
+    CHECKPOINT_RETURN_IF_ERROR(select.status());
+    return indexes;
   });
 }
 

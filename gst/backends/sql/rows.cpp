@@ -69,14 +69,23 @@ std::string clean_text(const std::string &text) {
   return clean;
 }
 
+const char *column_of(FramePage::Order order) {
+  switch (order) {
+    case FramePage::Order::kPts:
+      return "pts";
+    case FramePage::Order::kSequence:
+      return "sequence";
+    case FramePage::Order::kIndex:
+      break;
+  }
+  return "idx";
+}
+
 std::string frame_page_sql(const FramePage &page, char parameter) {
-  const char *column = page.order == FramePage::Order::kPts        ? "pts"
-                       : page.order == FramePage::Order::kSequence ? "sequence"
-                                                                   : "idx";
+  const std::string column = column_of(page.order);
   const std::string down = page.reverse ? " DESC" : "";
-  std::string sql = std::string(" WHERE checkpoint = ?1 AND ") + column +
-                    (page.reverse ? " <= ?2" : " >= ?2") + " ORDER BY checkpoint" + down + ", " +
-                    column + down;
+  std::string sql = " WHERE checkpoint = ?1 AND " + column + (page.reverse ? " <= ?2" : " >= ?2") +
+                    " ORDER BY checkpoint" + down + ", " + column + down;
   if (page.order != FramePage::Order::kIndex) sql += ", idx" + down;
   sql += " LIMIT ?3";
   std::replace(sql.begin(), sql.end(), '?', parameter);

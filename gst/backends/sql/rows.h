@@ -44,6 +44,7 @@ inline int64_t index_of(uint64_t index) {
 // The rows of a page behind its columns and its table; `$1` to `$3` are the checkpoint, `first` and
 // the limit, with `parameter` for the `$`.
 std::string frame_page_sql(const FramePage &page, char parameter);
+const char *column_of(FramePage::Order order);
 // What `first` is compared with.
 inline int64_t first_of(const FramePage &page) {
   return page.order == FramePage::Order::kIndex ? index_of(page.first)
@@ -147,6 +148,7 @@ CheckpointRow read_checkpoint(Query &query) {
   "idx, sequence, pack, payload_offset, payload_length, raw_length, checksum, codec, content, " \
   "record_pack, record_offset, record_length, has_metas, pts, dts, duration, stream_time, "     \
   "buffer_offset, buffer_offset_end, flags, caps"
+inline constexpr int kFrameColumns = 21;
 
 template <typename Query>
 FrameRow read_frame(Query &query) {

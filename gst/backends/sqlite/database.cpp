@@ -13,10 +13,15 @@ namespace checkpoint::sqlite {
 
 // --- Query
 
-Query::Query(Connection *connection, sqlite3_stmt *statement, Status status)
-    : connection_(connection), statement_(statement), status_(std::move(status)) {}
+Query::Query(Connection *connection, sqlite3_stmt *statement, Status status, bool kept)
+    : connection_(connection), statement_(statement), status_(std::move(status)), kept_(kept) {}
 
-Query::~Query() { reset(); }
+Query::~Query() {
+  if (kept_)
+    reset();
+  else
+    sqlite3_finalize(statement_);
+}
 
 void Query::reset() {
   if (statement_ != nullptr) sqlite3_reset(statement_);
@@ -187,6 +192,12 @@ Query Connection::query(std::string_view sql) {
   if (rc != SQLITE_OK) return {this, nullptr, failure(rc)};
   statements_.emplace(sql, statement);
   return {this, statement, Status::ok()};
+}
+
+Query Connection::query_once(const std::string &sql) {
+  sqlite3_stmt *statement = nullptr;
+  const int rc = sqlite3_prepare_v2(db_, sql.c_str(), -1, &statement, nullptr);
+  return {this, statement, rc == SQLITE_OK ? Status::ok() : failure(rc), false};
 }
 
 Status Connection::execute(const char *sql) {

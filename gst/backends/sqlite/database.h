@@ -29,8 +29,8 @@ namespace checkpoint::sqlite {
 
 class Connection;
 
-// A kept statement in use. Its destructor resets it, so that no cursor stays open: an open one
-// keeps the WAL from being reused. Failures are kept until status() is asked.
+// A statement in use, mostly a kept one. Its destructor resets it, so that no cursor stays open: an
+// open one keeps the WAL from being reused. Failures are kept until status() is asked.
 class Query {
  public:
   Query(const Query &) = delete;
@@ -68,7 +68,7 @@ class Query {
 
  private:
   friend class Connection;
-  Query(Connection *connection, sqlite3_stmt *statement, Status status);
+  Query(Connection *connection, sqlite3_stmt *statement, Status status, bool kept = true);
 
   template <typename T>
   void put(const T &value) {
@@ -108,6 +108,7 @@ class Query {
   Status status_;
   int parameters_ = 0;
   bool fresh_ = true;  // not stepped since the last reset
+  const bool kept_;    // by the connection
 };
 
 // One thread at a time.
@@ -128,6 +129,8 @@ class Connection {
 
   // The statement is prepared once and kept. The same one is not used twice at the same time.
   Query query(std::string_view sql);
+  // One that is not kept: its text is one of very many.
+  Query query_once(const std::string &sql);
   // Several statements, not kept.
   Status execute(const char *sql);
   // Rows that the last statement changed.

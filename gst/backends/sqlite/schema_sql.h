@@ -186,6 +186,8 @@ CREATE TABLE detection (
   PRIMARY KEY (checkpoint, idx, ordinal)
 ) WITHOUT ROWID;
 CREATE INDEX detection_by_label ON detection (label, confidence);
+CREATE INDEX detection_of_label ON detection (checkpoint, label, idx);
+CREATE INDEX detection_of_track ON detection (checkpoint, track, idx) WHERE track IS NOT NULL;
 
 CREATE TABLE event (
   checkpoint INTEGER NOT NULL,

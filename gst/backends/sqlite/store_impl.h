@@ -65,6 +65,12 @@ class SqliteStore : public MetadataStore {
   Result<CheckpointRow> get_checkpoint(const Uuid &id, Cancellation &cancel) override;
   Result<std::vector<CapsRow>> read_caps(CheckpointKey checkpoint, Cancellation &cancel) override;
   Result<std::vector<FrameRow>> read_frames(const FramePage &page, Cancellation &cancel) override;
+  Result<std::vector<std::optional<FrameRow>>> find_frames(CheckpointKey checkpoint,
+                                                           FramePage::Order number,
+                                                           std::span<const uint64_t> numbers,
+                                                           Cancellation &cancel) override;
+  Result<std::vector<uint64_t>> find_matches(const MatchQuery &query, const Condition &condition,
+                                             Cancellation &cancel) override;
   Result<std::vector<EventRow>> read_events(CheckpointKey checkpoint, uint64_t first, uint64_t end,
                                             unsigned limit, Cancellation &cancel) override;
   Result<std::optional<uint64_t>> find_frame_at(CheckpointKey checkpoint, uint64_t time,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
 
+#include "backends/sql/condition.h"
 #include "backends/sqlite/rows.h"
 #include "backends/sqlite/store_impl.h"
 
@@ -85,6 +86,42 @@ Result<std::vector<FrameRow>> SqliteStore::read_frames(const FramePage &page,
     while (query.next()) rows.push_back(read_frame(query));
     CHECKPOINT_RETURN_IF_ERROR(query.status());
     return rows;
+  });
+}
+
+Result<std::vector<std::optional<FrameRow>>> SqliteStore::find_frames(
+    CheckpointKey checkpoint, FramePage::Order number, std::span<const uint64_t> numbers,
+    Cancellation &cancel) {
+  const std::string sql =
+      std::string("SELECT " CHECKPOINT_FRAME_COLUMNS " FROM frame WHERE checkpoint = ?1 AND ") +
+      column_of(number) + " = ?2 ORDER BY idx LIMIT 1";
+  return read(cancel, [&](Connection &db) -> Result<std::vector<std::optional<FrameRow>>> {
+    Transaction transaction(db);
+    CHECKPOINT_RETURN_IF_ERROR(transaction.begin_read());
+    std::vector<std::optional<FrameRow>> rows;
+    for (uint64_t wanted : numbers) {
+      Query query = db.query(sql);
+      rows.emplace_back();
+      if (query.bind(checkpoint, wanted).next()) rows.back() = read_frame(query);
+      CHECKPOINT_RETURN_IF_ERROR(query.status());
+    }
+    return rows;
+  });
+}
+
+Result<std::vector<uint64_t>> SqliteStore::find_matches(const MatchQuery &query,
+                                                        const Condition &condition,
+                                                        Cancellation &cancel) {
+  const MatchSql sql = match_sql(query, condition, kSqlite);
+  return read(cancel, [&](Connection &db) -> Result<std::vector<uint64_t>> {
+    std::vector<uint64_t> indexes;
+    Query select = db.query_once(sql.text);
+    select.bind(query.checkpoint, index_of(query.first), index_of(query.end), query.limit);
+    for (const FieldValue &value : sql.values)
+      std::visit([&](const auto &plain) { select.bind(plain); }, value);
+    while (select.next()) indexes.push_back(select.u64(0));
+    CHECKPOINT_RETURN_IF_ERROR(select.status());
+    return indexes;
   });
 }
 
