@@ -60,9 +60,11 @@ Result<std::unordered_map<PackKey, PackRow>> PackCache::find(std::span<const Pac
   return found;
 }
 
-FrameFetcher::FrameFetcher(std::shared_ptr<Stores> stores, const Uuid &checkpoint,
+FrameFetcher::FrameFetcher(std::shared_ptr<Stores> stores, std::shared_ptr<const Playlist> playlist,
                            size_t pool_bytes)
-    : stores_(std::move(stores)), checkpoint_(checkpoint), pool_(ChunkPool::create(pool_bytes)) {}
+    : stores_(std::move(stores)),
+      playlist_(std::move(playlist)),
+      pool_(ChunkPool::create(pool_bytes)) {}
 
 Result<std::shared_ptr<Chunk>> FrameFetcher::get(const std::string &object, uint64_t offset,
                                                  uint64_t length, Cancellation &cancel) {
@@ -99,48 +101,50 @@ bool worth_another_get(const Status &status) {
 }  // namespace
 
 std::vector<LoadedPart> FrameFetcher::load(const Fetch &fetch,
-                                           std::span<const FrameRow *const> rows,
+                                           std::span<const PlayedFrame *const> frames,
                                            const PackRow &pack, PayloadCodec &codec,
                                            Cancellation &cancel) {
   std::vector<LoadedPart> parts;
-  parts.reserve(rows.size());
-  if (rows.size() == 1) {
-    parts.push_back(load_alone(fetch.records, *rows[0], pack, 2, codec, cancel));
+  parts.reserve(frames.size());
+  if (frames.size() == 1) {
+    parts.push_back(load_alone(fetch.records, *frames[0], pack, 2, codec, cancel));
     return parts;
   }
   Result<std::shared_ptr<Chunk>> chunk = get(pack.object, fetch.offset, fetch.length, cancel);
   if (!chunk.is_ok() && !worth_another_get(chunk.status())) {
-    const Status why = diagnose(chunk.status(), cancel);
-    for (const FrameRow *row : rows)
-      parts.push_back({named(why, *row, pack, fetch.records), {}, 0, {}});
+    const Status why = diagnose(chunk.status(), *frames[0], cancel);
+    for (const PlayedFrame *frame : frames)
+      parts.push_back({named(why, *frame, pack, fetch.records), {}, 0, {}});
     return parts;
   }
   std::unordered_set<size_t> given_out;
-  for (const FrameRow *row : rows) {
+  for (const PlayedFrame *frame : frames) {
+    const FrameRow &row = frame->row;
     LoadedPart part;
     if (chunk.is_ok()) {
-      const size_t at = offset_of(*row, pack, fetch.records) - fetch.offset;
+      const size_t at = offset_of(row, pack, fetch.records) - fetch.offset;
       if (fetch.records) {
-        part = take_record(*row, (*chunk)->view().subspan(at, row->record.length));
+        part = take_record(row, (*chunk)->view().subspan(at, row.record.length));
       } else {
         // Two frames may be one payload; each gets memory of its own, since an element downstream
         // may change what it got.
-        part = take_payload(*row, *chunk, at, !given_out.insert(at).second, codec);
+        part = take_payload(row, *chunk, at, !given_out.insert(at).second, codec);
       }
     } else {
       part.status = chunk.status();
     }
     if (worth_another_get(part.status))
-      part = load_alone(fetch.records, *row, pack, chunk.is_ok() ? 1 : 2, codec, cancel);
+      part = load_alone(fetch.records, *frame, pack, chunk.is_ok() ? 1 : 2, codec, cancel);
     else if (!part.status.is_ok())
-      part.status = named(part.status, *row, pack, fetch.records);
+      part.status = named(part.status, *frame, pack, fetch.records);
     parts.push_back(std::move(part));
   }
   return parts;
 }
 
-LoadedPart FrameFetcher::load_alone(bool record, const FrameRow &row, const PackRow &pack,
+LoadedPart FrameFetcher::load_alone(bool record, const PlayedFrame &frame, const PackRow &pack,
                                     int tries, PayloadCodec &codec, Cancellation &cancel) {
+  const FrameRow &row = frame.row;
   LoadedPart part;
   for (; tries > 0; tries--) {
     Result<std::shared_ptr<Chunk>> chunk = get(
@@ -154,11 +158,11 @@ LoadedPart FrameFetcher::load_alone(bool record, const FrameRow &row, const Pack
     if (part.status.is_ok() || !worth_another_get(part.status)) break;
     if (tries > 1)
       log(LogLevel::kWarning, "reader",
-          "once more: " + named(part.status, row, pack, record).message());
+          "once more: " + named(part.status, frame, pack, record).message());
   }
   if (!part.status.is_ok()) {
     part.chunk.reset();
-    part.status = named(diagnose(part.status, cancel), row, pack, record);
+    part.status = named(diagnose(part.status, frame, cancel), frame, pack, record);
   }
   return part;
 }
@@ -206,29 +210,31 @@ LoadedPart FrameFetcher::take_record(const FrameRow &row, ByteView bytes) {
   return part;
 }
 
-Status FrameFetcher::check(const FrameRow &row, const PackRow &pack, bool record,
+Status FrameFetcher::check(const PlayedFrame &frame, const PackRow &pack, bool record,
                            uint64_t max_frame_bytes) const {
-  Status status = record ? check_record_ref(row.record, pack)
-                         : check_payload_ref(row.payload, pack, max_frame_bytes);
+  Status status = record ? check_record_ref(frame.row.record, pack)
+                         : check_payload_ref(frame.row.payload, pack, max_frame_bytes);
   if (pack.state == PackState::kDeleted)
     status = Status(Code::kExpired, "the pack was deleted");
   else if (pack.frame_store != stores_->frame_store)
     status = Status(Code::kUnavailable,
                     "the pack lies in another frame store than " + stores_->frames->display_uri(),
                     "name the frame store that the checkpoint was written to");
-  return status.is_ok() ? status : named(status, row, pack, record);
+  return status.is_ok() ? status : named(status, frame, pack, record);
 }
 
-Status FrameFetcher::named(const Status &status, const FrameRow &row, const PackRow &pack,
+Status FrameFetcher::named(const Status &status, const PlayedFrame &frame, const PackRow &pack,
                            bool record) const {
+  const FrameRow &row = frame.row;
   if (status.is(Code::kCancelled)) return status;
   return status.with_context(
-      "checkpoint " + checkpoint_.to_string() + ", sequence " + std::to_string(row.sequence) +
-      ", pack " + object_of(row, pack, record) + ", offset " +
+      "checkpoint " + checkpoint_of(frame).to_string() + ", sequence " +
+      std::to_string(row.sequence) + ", pack " + object_of(row, pack, record) + ", offset " +
       std::to_string(offset_of(row, pack, record)) + (record ? " (record)" : ""));
 }
 
-Status FrameFetcher::diagnose(const Status &status, Cancellation &cancel) {
+Status FrameFetcher::diagnose(const Status &status, const PlayedFrame &frame,
+                              Cancellation &cancel) {
   if (status.is(Code::kTruncated))
     return {Code::kCorrupt, "the object ends before these bytes: " + status.message()};
   if (!status.is(Code::kMissing)) return status;
@@ -241,8 +247,8 @@ Status FrameFetcher::diagnose(const Status &status, Cancellation &cancel) {
             "frame store " + stores_->frames->display_uri() +
                 " is not there, or another store is in its place",
             "is the disk mounted and the bucket the right one?"};
-  return deleted_or(*stores_->metadata, checkpoint_, {Code::kMissing, "the object is gone"},
-                    cancel);
+  return deleted_or(*stores_->metadata, checkpoint_of(frame),
+                    {Code::kMissing, "the object is gone"}, cancel);
 }
 
 }  // namespace checkpoint

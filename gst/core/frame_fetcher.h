@@ -13,6 +13,7 @@
 
 #include "core/chunk.h"
 #include "core/codec.h"
+#include "core/playlist.h"
 #include "core/read_plan.h"
 #include "core/record.h"
 #include "core/stores.h"
@@ -47,18 +48,20 @@ struct LoadedPart {
 
 class FrameFetcher {
  public:
-  FrameFetcher(std::shared_ptr<Stores> stores, const Uuid &checkpoint, size_t pool_bytes);
+  FrameFetcher(std::shared_ptr<Stores> stores, std::shared_ptr<const Playlist> playlist,
+               size_t pool_bytes);
 
-  // Any thread; `codec` is the thread's own. `rows` are those of fetch.frames, in that order, and
+  // Any thread; `codec` is the thread's own. `frames` are those of fetch.frames, in that order, and
   // so are the parts. kCancelled in all of them when it was cancelled.
-  std::vector<LoadedPart> load(const Fetch &fetch, std::span<const FrameRow *const> rows,
+  std::vector<LoadedPart> load(const Fetch &fetch, std::span<const PlayedFrame *const> frames,
                                const PackRow &pack, PayloadCodec &codec, Cancellation &cancel);
 
   // May the frame's payload or record be got from `pack`? Before anything is allocated for it.
-  Status check(const FrameRow &row, const PackRow &pack, bool record,
+  Status check(const PlayedFrame &frame, const PackRow &pack, bool record,
                uint64_t max_frame_bytes) const;
   // Says which frame a failure is about.
-  Status named(const Status &status, const FrameRow &row, const PackRow &pack, bool record) const;
+  Status named(const Status &status, const PlayedFrame &frame, const PackRow &pack,
+               bool record) const;
 
   uint64_t gets() const { return gets_; }
   uint64_t bytes() const { return bytes_; }
@@ -66,16 +69,19 @@ class FrameFetcher {
  private:
   Result<std::shared_ptr<Chunk>> get(const std::string &object, uint64_t offset, uint64_t length,
                                      Cancellation &cancel);
-  LoadedPart load_alone(bool record, const FrameRow &row, const PackRow &pack, int tries,
+  LoadedPart load_alone(bool record, const PlayedFrame &frame, const PackRow &pack, int tries,
                         PayloadCodec &codec, Cancellation &cancel);
   LoadedPart take_payload(const FrameRow &row, const std::shared_ptr<Chunk> &chunk, size_t offset,
                           bool shared, PayloadCodec &codec);
   LoadedPart take_record(const FrameRow &row, ByteView bytes);
   // What a get's failure means: is one object gone, or the whole store?
-  Status diagnose(const Status &status, Cancellation &cancel);
+  Status diagnose(const Status &status, const PlayedFrame &frame, Cancellation &cancel);
+  const Uuid &checkpoint_of(const PlayedFrame &frame) const {
+    return playlist_->layers()[frame.layer].id;
+  }
 
   const std::shared_ptr<Stores> stores_;
-  const Uuid checkpoint_;
+  const std::shared_ptr<const Playlist> playlist_;
   const std::shared_ptr<ChunkPool> pool_;
   std::atomic<uint64_t> gets_{0}, bytes_{0};
 };

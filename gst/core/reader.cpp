@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -20,7 +21,6 @@ namespace {
 // A place in the order of what next() returns. A worker fills it in under the reader's lock.
 struct Slot {
   ReplayItem item;
-  uint64_t index = 0;
   uint64_t cost = 0;     // of the read-ahead bound
   unsigned pending = 0;  // fetches that it waits for
   Status status;
@@ -36,9 +36,9 @@ struct Job {
 // One seek and what was read since. Belongs to the reader's lock, but for `cursor`, which is the
 // planning thread's while `planning` is set.
 struct Session {
-  Session(std::shared_ptr<MetadataStore> store, const CheckpointRow &row, const ReplayRange &range,
-          unsigned page, Cancellation::RetryListener on_retry)
-      : cancel(std::move(on_retry)), cursor(std::move(store), row, range, page) {}
+  Session(std::shared_ptr<MetadataStore> store, std::shared_ptr<const Playlist> playlist,
+          const ReplayRange &range, unsigned page, Cancellation::RetryListener on_retry)
+      : cancel(std::move(on_retry)), cursor(std::move(store), std::move(playlist), range, page) {}
 
   Cancellation cancel;
   RowCursor cursor;
@@ -50,7 +50,7 @@ struct Session {
   std::deque<std::shared_ptr<Slot>> slots;
   std::deque<Job> jobs;
   Status failed;  // what next() returned; for good
-  uint64_t failed_index = 0;
+  std::optional<PlayedFrame> failed_frame;
   bool ended = false;
 };
 
@@ -61,12 +61,12 @@ constexpr size_t kMaxSlots = 1024;
 }  // namespace
 
 struct CheckpointReader::Impl {
-  Impl(std::shared_ptr<Stores> s, CheckpointRow row, const ReaderOptions &o)
+  Impl(std::shared_ptr<Stores> s, std::shared_ptr<const Playlist> p, const ReaderOptions &o)
       : stores(std::move(s)),
-        checkpoint(std::move(row)),
+        playlist(std::move(p)),
         options(o),
         packs(stores->metadata),
-        fetcher(stores, checkpoint.id, o.read_ahead) {
+        fetcher(stores, playlist, o.read_ahead) {
     options.workers = std::max(options.workers, 1u);
     options.page = std::max(options.page, 1u);
   }
@@ -80,13 +80,13 @@ struct CheckpointReader::Impl {
            PayloadCodec &codec);
 
   const std::shared_ptr<Stores> stores;
-  const CheckpointRow checkpoint;
+  const std::shared_ptr<const Playlist> playlist;
   ReaderOptions options;
   PackCache packs;
   FrameFetcher fetcher;
 
   std::mutex caps_mutex;
-  std::optional<std::vector<CapsRow>> caps;  // protected by caps_mutex
+  std::map<unsigned, std::vector<CapsRow>> caps;  // by layer; protected by caps_mutex
 
   // Never held while a store is called. A Cancellation's hook takes it, so no Cancellation is
   // touched under it.
@@ -102,7 +102,7 @@ struct CheckpointReader::Impl {
 
 void CheckpointReader::Impl::start(const ReplayRange &range) {
   // A session ends before we do.
-  auto next = std::make_shared<Session>(stores->metadata, checkpoint, range, options.page,
+  auto next = std::make_shared<Session>(stores->metadata, playlist, range, options.page,
                                         [this](const Status &why) {
                                           std::lock_guard lock(mutex);
                                           retried.push_back(why);
@@ -147,7 +147,7 @@ bool CheckpointReader::Impl::can_plan(const Session &s) const {
   if (s.held == 0 && s.slots.size() < kMaxSlots) return true;
   if (s.slots.size() >= kMaxSlots || s.held >= options.read_ahead) return false;
   const uint64_t room = options.read_ahead - s.held;
-  const uint64_t next = s.cursor.has_front() ? s.cursor.front().payload.raw_length : 0;
+  const uint64_t next = s.cursor.has_front() ? s.cursor.front().row.payload.raw_length : 0;
   return room >= std::max(next, std::min(options.read_ahead / 2, kWorthPlanning));
 }
 
@@ -170,7 +170,6 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
     CHECKPOINT_ASSIGN_OR_RETURN(std::vector<EventRow> events, cursor.take_events(index, s->cancel));
     for (EventRow &event : events) {
       auto slot = std::make_shared<Slot>();
-      slot->index = index;
       slot->item.emplace<ReplayEvent>().row = std::move(event);
       slots.push_back(std::move(slot));
     }
@@ -179,23 +178,21 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
 
   Status status = cursor.fill(s->cancel);
   while (status.is_ok() && cursor.has_front() && frames.size() < most) {
-    const uint64_t size = cursor.front().payload.raw_length;
+    const uint64_t size = cursor.front().row.payload.raw_length;
     const bool fits = cost <= room && size <= room - cost;
     if (!fits && !(one_fits && frames.empty())) break;
-    status = add_events(cursor.next_index());
+    status = add_events(cursor.next_place());
     if (!status.is_ok()) break;
     auto slot = std::make_shared<Slot>();
-    slot->index = cursor.next_index();
     slot->cost = size;
-    slot->item.emplace<ReplayFrame>().row = cursor.take();
+    static_cast<PlayedFrame &>(slot->item.emplace<ReplayFrame>()) = cursor.take();
     cost += size;
     frames.push_back(slot);
     slots.push_back(std::move(slot));
   }
   if (status.is_ok() && cursor.at_end()) {
-    status = add_events(cursor.next_index());
+    status = add_events(cursor.next_place());
     auto slot = std::make_shared<Slot>();
-    slot->index = cursor.next_index();
     slot->item.emplace<ReplayEnd>();
     if (status.is_ok()) slots.push_back(std::move(slot));
     all = true;
@@ -204,6 +201,13 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
   std::vector<PackKey> keys;
   for (const auto &slot : frames) {
     const FrameRow &row = slot->frame().row;
+    if (!slot->frame().found) {
+      slot->status =
+          Status(Code::kMissing, "checkpoint " + playlist->checkpoint().id.to_string() +
+                                     ", sequence " + std::to_string(row.sequence) +
+                                     ": neither it nor what it was run from has that frame");
+      continue;
+    }
     if (row.payload.raw_length > 0) keys.push_back(row.payload.pack);
     if (row.has_metas) keys.push_back(row.record.pack);
   }
@@ -213,12 +217,14 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
     if (found.is_ok())
       pack_rows = std::move(*found);
     else
-      for (auto &slot : frames) slot->status = found.status();
+      for (auto &slot : frames)
+        if (slot->status.is_ok()) slot->status = found.status();
   }
 
   std::vector<PlannedFrame> planned;
   for (auto &slot : frames) {
-    const FrameRow &row = slot->frame().row;
+    const PlayedFrame &played = slot->frame();
+    const FrameRow &row = played.row;
     PlannedFrame frame{&row, row.payload.raw_length > 0, row.has_metas, false};
     const auto check = [&](PackKey key, bool record) -> Status {
       auto it = pack_rows.find(key);
@@ -226,17 +232,17 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
         PackRow unknown;
         unknown.object = "number " + std::to_string(key);
         return fetcher.named(
-            deleted_or(*stores->metadata, checkpoint.id,
+            deleted_or(*stores->metadata, playlist->layers()[played.layer].id,
                        {Code::kCorrupt, "the metadata store has no such pack"}, s->cancel),
-            row, unknown, record);
+            played, unknown, record);
       }
-      return fetcher.check(row, it->second, record, options.max_frame_bytes);
+      return fetcher.check(played, it->second, record, options.max_frame_bytes);
     };
     if (slot->status.is_ok() && !frame.payload && row.payload != PayloadRef{})
       slot->status =
           fetcher.named({Code::kCorrupt, "a payload of " + std::to_string(row.payload.length) +
                                              " stored bytes claims to be a frame without bytes"},
-                        row, pack_rows[row.payload.pack], false);
+                        played, pack_rows[row.payload.pack], false);
     if (slot->status.is_ok() && frame.payload) slot->status = check(row.payload.pack, false);
     if (slot->status.is_ok() && frame.record) slot->status = check(row.record.pack, true);
     if (!slot->status.is_ok()) frame.payload = frame.record = false;
@@ -258,7 +264,7 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
   rows += cursor.rows_read() - rows_before;
   if (!status.is_ok()) {
     auto slot = std::make_shared<Slot>();
-    slot->index = cursor.next_index();
+    slot->item.emplace<ReplayEnd>();
     slot->status = status;
     slots.push_back(std::move(slot));
     all = true;
@@ -279,9 +285,9 @@ void CheckpointReader::Impl::run(const std::shared_ptr<Session> &s,
   Job job = std::move(s->jobs.front());
   s->jobs.pop_front();
   lock.unlock();
-  std::vector<const FrameRow *> frame_rows;
-  for (const auto &slot : job.slots) frame_rows.push_back(&slot->frame().row);
-  std::vector<LoadedPart> parts = fetcher.load(job.fetch, frame_rows, job.pack, codec, s->cancel);
+  std::vector<const PlayedFrame *> frames;
+  for (const auto &slot : job.slots) frames.push_back(&slot->frame());
+  std::vector<LoadedPart> parts = fetcher.load(job.fetch, frames, job.pack, codec, s->cancel);
   lock.lock();
   for (size_t i = 0; i < parts.size(); i++) {
     Slot &slot = *job.slots[i];
@@ -303,7 +309,13 @@ void CheckpointReader::Impl::run(const std::shared_ptr<Session> &s,
 
 CheckpointReader::CheckpointReader(std::shared_ptr<Stores> stores, CheckpointRow checkpoint,
                                    const ReaderOptions &options)
-    : impl_(std::make_unique<Impl>(std::move(stores), std::move(checkpoint), options)) {}
+    : CheckpointReader(stores, Playlist::all_of(stores->metadata, std::move(checkpoint)), options) {
+}
+
+CheckpointReader::CheckpointReader(std::shared_ptr<Stores> stores,
+                                   std::shared_ptr<const Playlist> playlist,
+                                   const ReaderOptions &options)
+    : impl_(std::make_unique<Impl>(std::move(stores), std::move(playlist), options)) {}
 
 CheckpointReader::~CheckpointReader() {
   std::shared_ptr<Session> session;
@@ -319,17 +331,18 @@ CheckpointReader::~CheckpointReader() {
   for (std::thread &thread : threads) thread.join();
 }
 
-const CheckpointRow &CheckpointReader::checkpoint() const { return impl_->checkpoint; }
+const CheckpointRow &CheckpointReader::checkpoint() const { return impl_->playlist->checkpoint(); }
 
-Result<std::vector<CapsRow>> CheckpointReader::caps(Cancellation &cancel) {
+Result<std::vector<CapsRow>> CheckpointReader::caps(Cancellation &cancel, unsigned layer) {
   {
     std::lock_guard lock(impl_->caps_mutex);
-    if (impl_->caps) return *impl_->caps;
+    if (auto known = impl_->caps.find(layer); known != impl_->caps.end()) return known->second;
   }
+  const CheckpointKey key = impl_->playlist->layers()[layer].key;
   CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CapsRow> caps,
-                              impl_->stores->metadata->read_caps(impl_->checkpoint.key, cancel));
+                              impl_->stores->metadata->read_caps(key, cancel));
   std::lock_guard lock(impl_->caps_mutex);
-  impl_->caps = caps;
+  impl_->caps[layer] = caps;
   return caps;
 }
 
@@ -372,7 +385,7 @@ Result<ReplayItem> CheckpointReader::next(Cancellation &cancel) {
   impl.work_changed.notify_all();
   if (!slot->status.is_ok()) {
     s.failed = slot->status;
-    s.failed_index = slot->index;
+    if (auto *frame = std::get_if<ReplayFrame>(&slot->item)) s.failed_frame = std::move(*frame);
     s.jobs.clear();
     return s.failed;
   }
@@ -381,14 +394,9 @@ Result<ReplayItem> CheckpointReader::next(Cancellation &cancel) {
   return std::move(slot->item);
 }
 
-uint64_t CheckpointReader::failed_index() const {
+std::optional<PlayedFrame> CheckpointReader::failed() const {
   std::lock_guard lock(impl_->mutex);
-  return impl_->session ? impl_->session->failed_index : 0;
-}
-
-Result<std::optional<uint64_t>> CheckpointReader::find_frame_at(uint64_t time,
-                                                                Cancellation &cancel) {
-  return impl_->stores->metadata->find_frame_at(impl_->checkpoint.key, time, cancel);
+  return impl_->session ? impl_->session->failed_frame : std::nullopt;
 }
 
 CheckpointReader::Stats CheckpointReader::stats() const {

@@ -7,12 +7,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
 #include "common/cancel.h"
 #include "common/status.h"
 #include "core/chunk.h"
+#include "core/playlist.h"
 #include "core/record.h"
 #include "core/stores.h"
 
@@ -26,8 +28,7 @@ struct ReaderOptions {
 };
 
 // A frame as it comes back.
-struct ReplayFrame {
-  FrameRow row;
+struct ReplayFrame : PlayedFrame {
   std::shared_ptr<Chunk> chunk;  // holds the payload; frames that lie side by side may share one
   size_t offset = 0;             // of the payload in the chunk; aligned to 64 bytes
   size_t size = 0;               // bytes, as row.payload.raw_length; 0: a frame without bytes
@@ -42,12 +43,13 @@ struct ReplayEnd {};
 
 using ReplayItem = std::variant<ReplayFrame, ReplayEvent, ReplayEnd>;
 
+// In places of the playlist, which are indexes where all of a checkpoint is played.
 struct ReplayRange {
   uint64_t first = 0;    // the frame to begin with, inclusive
-  uint64_t end = kNone;  // forwards: exclusive upper bound; kNone: to the checkpoint's end
-  bool reverse = false;  // from `first` down to 0 (`end` is then the lowest index, inclusive;
+  uint64_t end = kNone;  // forwards: exclusive upper bound; kNone: to the end
+  bool reverse = false;  // from `first` down to 0 (`end` is then the lowest place, inclusive;
                          // kNone: 0); without events
-  bool events = true;
+  bool events = true;    // only where all of a checkpoint is played
 };
 
 class CheckpointReader {
@@ -55,27 +57,27 @@ class CheckpointReader {
   // Does not wait; the row says how many frames there are.
   CheckpointReader(std::shared_ptr<Stores> stores, CheckpointRow checkpoint,
                    const ReaderOptions &options);
+  CheckpointReader(std::shared_ptr<Stores> stores, std::shared_ptr<const Playlist> playlist,
+                   const ReaderOptions &options);
   // Cancels what is under way and joins the workers.
   ~CheckpointReader();
   CheckpointReader(const CheckpointReader &) = delete;
   CheckpointReader &operator=(const CheckpointReader &) = delete;
 
   const CheckpointRow &checkpoint() const;
-  // Read once, then kept: they are few.
-  Result<std::vector<CapsRow>> caps(Cancellation &cancel);
+  // Of a layer of the playlist. Read once, then kept: they are few.
+  Result<std::vector<CapsRow>> caps(Cancellation &cancel, unsigned layer = 0);
 
   // Drops what was read ahead and goes on there. Does not wait; one thread at a time with next().
   void seek(const ReplayRange &range);
   // The next item, in order; waits for it, interruptibly. Events come before the frame of their
   // index. After an error every call returns that error, until the next seek() (so that a caller
-  // may skip the frame: the error's frame is failed_index()). kCorrupt names checkpoint, sequence,
-  // pack and offset; kMissing and kUnavailable are told apart. What a store tried again while it
-  // was read ahead is told to `cancel`, here.
+  // may skip the frame: see failed()). kCorrupt names checkpoint, sequence, pack and offset;
+  // kMissing and kUnavailable are told apart. What a store tried again while it was read ahead is
+  // told to `cancel`, here.
   Result<ReplayItem> next(Cancellation &cancel);
-  uint64_t failed_index() const;
-
-  // The frame that is shown at this stream time, as MetadataStore::find_frame_at.
-  Result<std::optional<uint64_t>> find_frame_at(uint64_t time, Cancellation &cancel);
+  // The frame that the error is about; nullopt: it is about none.
+  std::optional<PlayedFrame> failed() const;
 
   struct Stats {
     uint64_t rows = 0, gets = 0, bytes = 0;  // read from the stores so far

@@ -6,68 +6,77 @@
 
 namespace checkpoint {
 
-RowCursor::RowCursor(std::shared_ptr<MetadataStore> store, const CheckpointRow &checkpoint,
+namespace {
+
+SelectedPlaces places_of(const std::shared_ptr<const Playlist> &playlist,
+                         const ReplayRange &range) {
+  if (!range.reverse) return {playlist, range.first, range.end, false};
+  const uint64_t lowest = range.end == kNone ? 0 : range.end;
+  const uint64_t above = range.first == kNone ? kNone : range.first + 1;
+  return {playlist, lowest, above, true};
+}
+
+}  // namespace
+
+RowCursor::RowCursor(std::shared_ptr<MetadataStore> store, std::shared_ptr<const Playlist> playlist,
                      const ReplayRange &range, unsigned page)
     : store_(std::move(store)),
-      checkpoint_(checkpoint.key),
-      id_(checkpoint.id),
+      playlist_(std::move(playlist)),
       reverse_(range.reverse),
       page_(std::max(page, 1u)),
+      places_(places_of(playlist_, range)),
       event_limit_(std::max(page, 1u)) {
-  const uint64_t frames = checkpoint.frames;
+  const uint64_t places = playlist_->places();
   if (reverse_) {
-    const uint64_t lowest = range.end == kNone ? 0 : range.end;
-    next_ = frames == 0 ? 0 : std::min(range.first, frames - 1);
-    left_ = frames == 0 || lowest > next_ ? 0 : next_ - lowest + 1;
+    next_ = places == 0 ? 0 : std::min(range.first, places - 1);
     return;
   }
-  const uint64_t end = std::min(range.end, frames);
+  const uint64_t end = std::min(range.end, places);
   next_ = std::min(range.first, end);
-  left_ = end - next_;
-  if (!range.events) return;
+  // They belong between frames that are not all there otherwise.
+  if (!range.events || !playlist_->is_whole()) return;
   events_done_ = false;
   event_index_ = next_;
   // What came after the last frame goes with it.
-  event_end_ = end == frames ? frames + 1 : end;
+  event_end_ = end == places ? places + 1 : end;
 }
 
-FrameRow RowCursor::take() {
-  FrameRow row = std::move(rows_.front());
+PlayedFrame RowCursor::take() {
+  PlayedFrame frame = std::move(rows_.front());
   rows_.pop_front();
-  left_--;
-  next_ = reverse_ ? next_ - 1 : next_ + 1;
-  return row;
+  next_ = reverse_ ? frame.place - 1 : frame.place + 1;
+  return frame;
 }
 
 Status RowCursor::fill(Cancellation &cancel) {
-  if (!rows_.empty() || left_ == 0) return Status::ok();
-  FramePage page;
-  page.checkpoint = checkpoint_;
-  page.first = next_;
-  page.reverse = reverse_;
-  page.limit = static_cast<unsigned>(std::min<uint64_t>(page_, left_));
-  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<FrameRow> rows, store_->read_frames(page, cancel));
-  rows_read_ += rows.size();
-  uint64_t expected = next_;
-  for (const FrameRow &row : rows) {
-    if (row.index != expected) break;
-    expected = reverse_ ? expected - 1 : expected + 1;
+  if (!rows_.empty()) return Status::ok();
+  if (pending_.empty()) {
+    CHECKPOINT_ASSIGN_OR_RETURN(pending_, places_.next(page_, cancel));
+    if (pending_.empty()) return Status::ok();
   }
-  const uint64_t good = reverse_ ? next_ - expected : expected - next_;
-  if (good == 0)
-    return deleted_or(*store_, id_,
-                      {Code::kCorrupt, "checkpoint " + id_.to_string() + ": the row of frame " +
-                                           std::to_string(next_) + " is not there"},
+  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PlayedFrame> frames, playlist_->frames(pending_, cancel));
+  for (PlayedFrame &frame : frames) {
+    // A list may name what is nowhere; a checkpoint's own rows are all there.
+    if (!frame.found && !playlist_->is_filtered()) break;
+    if (frame.found) rows_read_++;
+    rows_.push_back(std::move(frame));
+  }
+  if (rows_.empty()) {
+    const Uuid &id = playlist_->checkpoint().id;
+    return deleted_or(*store_, id,
+                      {Code::kCorrupt, "checkpoint " + id.to_string() + ": the row of frame " +
+                                           std::to_string(pending_.front()) + " is not there"},
                       cancel);
-  for (uint64_t i = 0; i < good; i++) rows_.push_back(std::move(rows[i]));
+  }
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(rows_.size()));
   return Status::ok();
 }
 
 Result<std::vector<EventRow>> RowCursor::take_events(uint64_t index, Cancellation &cancel) {
   while (!events_done_ && (events_.empty() || events_.back().index <= index)) {
-    CHECKPOINT_ASSIGN_OR_RETURN(
-        std::vector<EventRow> page,
-        store_->read_events(checkpoint_, event_index_, event_end_, event_limit_, cancel));
+    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<EventRow> page,
+                                store_->read_events(playlist_->checkpoint().key, event_index_,
+                                                    event_end_, event_limit_, cancel));
     rows_read_ += page.size();
     if (page.size() < event_limit_) events_done_ = true;
     bool news = false;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Walks over a checkpoint's frame and event rows, a page at a time.
+// Walks over the frame rows of a playlist, and over the events between them, a page at a time.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <vector>
 
+#include "core/playlist.h"
 #include "core/reader.h"
 #include "store/metadata_store.h"
 
@@ -14,16 +15,17 @@ namespace checkpoint {
 // One thread at a time.
 class RowCursor {
  public:
-  RowCursor(std::shared_ptr<MetadataStore> store, const CheckpointRow &checkpoint,
+  RowCursor(std::shared_ptr<MetadataStore> store, std::shared_ptr<const Playlist> playlist,
             const ReplayRange &range, unsigned page);
 
-  // Is the range used up? (Its trailing events may still be there.)
-  bool at_end() const { return left_ == 0; }
+  // Is the range used up? (Its trailing events may still be there.) Known after fill() at the
+  // latest.
+  bool at_end() const { return rows_.empty() && pending_.empty() && places_.at_end(); }
   bool has_front() const { return !rows_.empty(); }
-  const FrameRow &front() const { return rows_.front(); }
-  FrameRow take();
-  // The index of the next frame; behind the last one, where its trailing events are.
-  uint64_t next_index() const { return next_; }
+  const PlayedFrame &front() const { return rows_.front(); }
+  PlayedFrame take();
+  // The place of the next frame; behind the last one, where its trailing events are.
+  uint64_t next_place() const { return rows_.empty() ? next_ : rows_.front().place; }
 
   // Reads the next page unless a row is there already, or the range is used up. kExpired: the
   // checkpoint was deleted meanwhile; kCorrupt: rows that should be there are not.
@@ -36,14 +38,14 @@ class RowCursor {
 
  private:
   const std::shared_ptr<MetadataStore> store_;
-  const CheckpointKey checkpoint_;
-  const Uuid id_;
+  const std::shared_ptr<const Playlist> playlist_;
   const bool reverse_;
   const unsigned page_;
 
-  std::deque<FrameRow> rows_;
-  uint64_t next_ = 0;  // index of the next row to take
-  uint64_t left_ = 0;  // rows not taken yet
+  SelectedPlaces places_;
+  std::vector<uint64_t> pending_;  // places whose rows are not read yet
+  std::deque<PlayedFrame> rows_;
+  uint64_t next_ = 0;  // behind the last row taken
 
   std::deque<EventRow> events_;
   uint64_t event_index_ = 0;  // where the next page of events begins

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <set>
 
+#include "core/condition_parser.h"
 #include "core/names.h"
 #include "store/uri.h"
 
@@ -14,7 +15,8 @@ namespace {
 
 constexpr std::string_view kForm = "write checkpoint://JOB/STAGE?KEY=VALUE&…";
 constexpr std::string_view kKeys =
-    "scenario, version, checkpoint-id, start-index, stop-index, loop, allow-partial";
+    "scenario, version, checkpoint-id, start-index, stop-index, select, select-before, "
+    "select-after, filtered, loop, allow-partial";
 
 Status invalid(std::string message, std::string hint = {}) {
   return {Code::kInvalidArgument, std::move(message), std::move(hint)};
@@ -77,6 +79,17 @@ Status set_field(CheckpointUri &uri, const std::string &key, const std::string &
     CHECKPOINT_ASSIGN_OR_RETURN(uri.start_index, parse_number<int64_t>(key, value, 0, INT64_MAX));
   } else if (key == "stop-index") {
     CHECKPOINT_ASSIGN_OR_RETURN(uri.stop_index, parse_number<int64_t>(key, value, -1, INT64_MAX));
+  } else if (key == "select") {
+    if (!value.empty()) CHECKPOINT_RETURN_IF_ERROR(parse_condition(value).status());
+    uri.select = value;
+  } else if (key == "select-before") {
+    CHECKPOINT_ASSIGN_OR_RETURN(uri.select_before,
+                                parse_number<uint32_t>(key, value, 0, UINT32_MAX));
+  } else if (key == "select-after") {
+    CHECKPOINT_ASSIGN_OR_RETURN(uri.select_after,
+                                parse_number<uint32_t>(key, value, 0, UINT32_MAX));
+  } else if (key == "filtered") {
+    CHECKPOINT_ASSIGN_OR_RETURN(uri.filtered, parse_bool(key, value));
   } else if (key == "loop") {
     CHECKPOINT_ASSIGN_OR_RETURN(uri.loop, parse_bool(key, value));
   } else if (key == "allow-partial") {
@@ -156,6 +169,10 @@ std::string format_checkpoint_uri(const CheckpointUri &uri) {
   if (uri.checkpoint_id) add("checkpoint-id", uri.checkpoint_id->to_string());
   if (uri.start_index != 0) add("start-index", std::to_string(uri.start_index));
   if (uri.stop_index != -1) add("stop-index", std::to_string(uri.stop_index));
+  if (!uri.select.empty()) add("select", uri.select);
+  if (uri.select_before != 0) add("select-before", std::to_string(uri.select_before));
+  if (uri.select_after != 0) add("select-after", std::to_string(uri.select_after));
+  if (uri.filtered) add("filtered", "true");
   if (uri.loop) add("loop", "true");
   if (uri.allow_partial) add("allow-partial", "true");
   return text;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// checkpoint://JOB/STAGE?scenario=&version=&checkpoint-id=&start-index=&stop-index=&loop=&allow-partial=
+// checkpoint://JOB/STAGE?scenario=&version=&checkpoint-id=&start-index=&stop-index=&select=
+//     &select-before=&select-after=&filtered=&loop=&allow-partial=
 //
 // Job and stage are percent-encoded texts whose case is kept; every other key is refused, so that a
 // URI from a playlist can't name a store or an endpoint. With a checkpoint-id job and stage may be
@@ -25,6 +26,9 @@ struct CheckpointUri {
   std::optional<Uuid> checkpoint_id;
   int64_t start_index = 0;
   int64_t stop_index = -1;  // exclusive; -1: the end
+  std::string select;       // '': all; else a text that core/condition_parser.h takes
+  uint32_t select_before = 0, select_after = 0;  // frames around each match
+  bool filtered = false;
   bool loop = false;
   bool allow_partial = false;
   bool operator==(const CheckpointUri &) const = default;

@@ -43,6 +43,10 @@ enum {
   PROP_VERSION,
   PROP_START_INDEX,
   PROP_STOP_INDEX,
+  PROP_SELECT,
+  PROP_SELECT_BEFORE,
+  PROP_SELECT_AFTER,
+  PROP_FILTERED,
   PROP_LOOP,
   PROP_ALLOW_PARTIAL,
   PROP_ON_MISSING,
@@ -126,6 +130,18 @@ static void gst_checkpoint_src_set_property(GObject *object, guint id, const GVa
     case PROP_STOP_INDEX:
       what.stop_index = g_value_get_int64(value);
       break;
+    case PROP_SELECT:
+      what.select = text_of(value);
+      break;
+    case PROP_SELECT_BEFORE:
+      what.select_before = g_value_get_uint(value);
+      break;
+    case PROP_SELECT_AFTER:
+      what.select_after = g_value_get_uint(value);
+      break;
+    case PROP_FILTERED:
+      what.filtered = g_value_get_boolean(value);
+      break;
     case PROP_LOOP:
       what.loop = g_value_get_boolean(value);
       break;
@@ -194,6 +210,18 @@ static void gst_checkpoint_src_get_property(GObject *object, guint id, GValue *v
       break;
     case PROP_STOP_INDEX:
       g_value_set_int64(value, what.stop_index);
+      break;
+    case PROP_SELECT:
+      set_text(value, what.select);
+      break;
+    case PROP_SELECT_BEFORE:
+      g_value_set_uint(value, what.select_before);
+      break;
+    case PROP_SELECT_AFTER:
+      g_value_set_uint(value, what.select_after);
+      break;
+    case PROP_FILTERED:
+      g_value_set_boolean(value, what.filtered);
       break;
     case PROP_LOOP:
       g_value_set_boolean(value, what.loop);
@@ -431,6 +459,26 @@ static void install_properties(GObjectClass *klass) {
       g_param_spec_int64("stop-index", "Stop index",
                          "The first frame that is not played any more (-1 = play to the end)", -1,
                          G_MAXINT64, -1, kFlags));
+  text(PROP_SELECT, "select", "Select",
+       "Play only frames whose detections match, for example label = 'face' and confidence > 0.5; "
+       "the fields are label, confidence, area, track, time (seconds) and index (unset = all "
+       "frames)");
+  g_object_class_install_property(
+      klass, PROP_SELECT_BEFORE,
+      g_param_spec_uint("select-before", "Select before",
+                        "Frames to play before each one that matches select", 0, G_MAXUINT, 0,
+                        kFlags));
+  g_object_class_install_property(
+      klass, PROP_SELECT_AFTER,
+      g_param_spec_uint("select-after", "Select after",
+                        "Frames to play after each one that matches select", 0, G_MAXUINT, 0,
+                        kFlags));
+  g_object_class_install_property(
+      klass, PROP_FILTERED,
+      g_param_spec_boolean("filtered", "Filtered",
+                           "Play the frames of filtered_frame_sequences; those that the checkpoint "
+                           "does not have come from what it was run from",
+                           FALSE, kFlags));
   g_object_class_install_property(
       klass, PROP_LOOP,
       g_param_spec_boolean("loop", "Loop",

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "core/condition_parser.h"
 #include "core/names.h"
 #include "elements/buffer_output.h"
 #include "elements/error_table.h"
@@ -77,6 +78,7 @@ Status Player::check(const SourceSettings &settings) {
     return {Code::kInvalidArgument, "stop-index " + std::to_string(what.stop_index) +
                                         " is before start-index " +
                                         std::to_string(what.start_index)};
+  if (!what.select.empty()) CHECKPOINT_RETURN_IF_ERROR(parse_condition(what.select).status());
   return Status::ok();
 }
 
@@ -142,11 +144,15 @@ bool Player::connect(const SourceSettings &settings, const std::shared_ptr<Cance
                            std::to_string(row.version) + ", " + std::to_string(row.frames) +
                            " frames";
   log(LogLevel::kInfo, "source", text);
-  if (row.frames > 0 && connection->first() >= row.frames)
+  const uint64_t frames = connection->places();
+  if (frames > 0 && static_cast<uint64_t>(settings.what.start_index) >= frames)
     post_warning(
         GST_ELEMENT(element_),
         {Code::kInvalidArgument,
-         "start-index is behind the last frame: the checkpoint has " + std::to_string(row.frames)});
+         "start-index is behind the last frame: the checkpoint has " + std::to_string(frames)});
+  else if (!settings.what.select.empty() && connection->first() == connection->end())
+    post_warning(GST_ELEMENT(element_), {Code::kNotFound, "no frame matches select",
+                                         "are the labels written as the detector writes them?"});
 
   progress(GST_PROGRESS_TYPE_COMPLETE, text);
   answer.give(true);
@@ -437,9 +443,10 @@ void Player::decide_allocation(GstQuery *query) {
 
 GstCaps *Player::caps() const {
   auto connected = connection();
-  if (!connected || connected->caps().empty()) return nullptr;
+  if (!connected || connected->all_caps()[0].empty()) return nullptr;
   GstCaps *caps = gst_caps_new_empty();
-  for (const auto &one : connected->caps()) gst_caps_append(caps, gst_caps_copy(one->caps()));
+  for (const auto &of_layer : connected->all_caps())
+    for (const auto &one : of_layer) gst_caps_append(caps, gst_caps_copy(one->caps()));
   return caps;
 }
 
@@ -486,7 +493,7 @@ std::optional<bool> Player::query(GstQuery *query) {
   }
   const uint64_t value = type == GST_QUERY_DURATION ? end
                          : time                     ? replay->position()
-                                                    : replay->index();
+                                                    : replay->place();
   if (value == kNone) return false;
   if (type == GST_QUERY_DURATION)
     gst_query_set_duration(query, format, static_cast<gint64>(value));
@@ -510,7 +517,7 @@ std::optional<bool> Player::convert(GstQuery *query) {
     gst_query_set_convert(query, from, value, to, static_cast<gint64>(c->end()));
     return true;
   }
-  auto found = from == GST_FORMAT_TIME ? c->index_at(number, *cancel) : c->time_of(number, *cancel);
+  auto found = from == GST_FORMAT_TIME ? c->place_at(number, *cancel) : c->time_of(number, *cancel);
   if (!found.is_ok() || !*found) return false;
   gst_query_set_convert(query, from, value, to, static_cast<gint64>(**found));
   return true;

@@ -90,7 +90,7 @@ void Replay::play(uint64_t first, uint64_t end, bool reverse) {
     range.end = end;
   }
   reverse_ = reverse;
-  index_ = first;
+  place_ = first;
   played_ = 0;
   stored_.clear();
   range_ = range;
@@ -144,7 +144,7 @@ Status Replay::seek_time(const SeekRequest &request, GstSegment *s, Cancellation
     s->offset = s->position - s->start;
     uint64_t first = c.end();
     if (!is_time(end_time) || s->position < end_time) {
-      CHECKPOINT_ASSIGN_OR_RETURN(std::optional<uint64_t> found, c.index_at(s->position, cancel));
+      CHECKPOINT_ASSIGN_OR_RETURN(std::optional<uint64_t> found, c.place_at(s->position, cancel));
       first = std::clamp(found.value_or(c.first()), c.first(), c.end());
     }
     play(first, c.end(), false);
@@ -159,12 +159,12 @@ Status Replay::seek_time(const SeekRequest &request, GstSegment *s, Cancellation
   if (s->position == 0) {
     above = c.first();
   } else if (is_time(s->position) && (!is_time(end_time) || s->position < end_time)) {
-    CHECKPOINT_ASSIGN_OR_RETURN(std::optional<uint64_t> found, c.index_at(s->position - 1, cancel));
+    CHECKPOINT_ASSIGN_OR_RETURN(std::optional<uint64_t> found, c.place_at(s->position - 1, cancel));
     above = found ? std::min(*found + 1, c.end()) : c.first();
   }
   uint64_t lowest = c.first();
   if (s->start > 0) {
-    CHECKPOINT_ASSIGN_OR_RETURN(std::optional<uint64_t> found, c.index_at(s->start, cancel));
+    CHECKPOINT_ASSIGN_OR_RETURN(std::optional<uint64_t> found, c.place_at(s->start, cancel));
     lowest = std::max(found.value_or(lowest), lowest);
   }
   play(above, lowest, true);
@@ -181,7 +181,7 @@ Status Replay::seek_index(const SeekRequest &request, GstSegment *s, Cancellatio
       value = value < -static_cast<int64_t>(c.end()) ? 0 : static_cast<int64_t>(c.end()) + value;
     return std::clamp(static_cast<uint64_t>(value), c.first(), c.end());
   };
-  const uint64_t here = std::clamp<uint64_t>(index_, c.first(), c.end());
+  const uint64_t here = std::clamp<uint64_t>(place_, c.first(), c.end());
   const uint64_t first =
       place(request.start_type, request.start, forwards ? here : c.first(), c.first());
   const uint64_t end =
@@ -208,7 +208,7 @@ Status Replay::seek_index(const SeekRequest &request, GstSegment *s, Cancellatio
 Result<ReplayStep> Replay::next(Cancellation &cancel) {
   for (;;) {
     Result<ReplayItem> item = connection_->reader().next(cancel);
-    if (!item.is_ok()) return leave_out(item.status(), cancel);
+    if (!item.is_ok()) return leave_out(item.status());
     if (auto *event = std::get_if<ReplayEvent>(&*item)) {
       CHECKPOINT_RETURN_IF_ERROR(store_event(event->row));
       continue;
@@ -216,7 +216,7 @@ Result<ReplayStep> Replay::next(Cancellation &cancel) {
     auto *frame = std::get_if<ReplayFrame>(&*item);
     if (frame && !is_past_the_end(frame->row)) {
       ReplayStep step;
-      CHECKPOINT_RETURN_IF_ERROR(finish(step, &frame->row));
+      CHECKPOINT_RETURN_IF_ERROR(finish(step, frame));
       step.frame = std::move(*frame);
       return step;
     }
@@ -234,25 +234,27 @@ Result<ReplayStep> Replay::end() {
 }
 
 // A frame whose bytes can't be had: the error, or where that is wanted a GAP in its place.
-Result<ReplayStep> Replay::leave_out(const Status &why, Cancellation &cancel) {
+Result<ReplayStep> Replay::leave_out(const Status &why) {
   const bool gone = why.is(Code::kMissing) || why.is(Code::kArchived) || why.is(Code::kCorrupt);
   if (!options_.skip_missing || !gone) return why;
-  const uint64_t index = connection_->reader().failed_index();
-  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameRow> row, connection_->frame(index, cancel));
-  if (!row) return why;  // it is the rows that are damaged
-  if (is_past_the_end(*row)) return end();
+  const std::optional<PlayedFrame> frame = connection_->reader().failed();
+  if (!frame) return why;  // it is the rows that are damaged
+  if (frame->found && is_past_the_end(frame->row)) return end();
   if (left_out_++ == 0)
     warnings_.push_back(Status(why.code(), why.message() + "; such frames are left out",
                                "on-missing=error stops there instead"));
   ReplayStep step;
-  CHECKPOINT_RETURN_IF_ERROR(finish(step, &*row));
-  if (is_time(row->pts)) step.events.emplace_back(gst_event_new_gap(row->pts, row->duration));
+  if (frame->found) {
+    CHECKPOINT_RETURN_IF_ERROR(finish(step, &*frame));
+    const FrameRow &row = frame->row;
+    if (is_time(row.pts)) step.events.emplace_back(gst_event_new_gap(row.pts, row.duration));
+  }
   step.left_out = true;
   discont_ = true;
-  if (reverse_ && index <= (range_.end == kNone ? 0 : range_.end))
+  if (reverse_ && frame->place <= (range_.end == kNone ? 0 : range_.end))
     range_ = {0, 0, false, false};
   else
-    range_.first = reverse_ ? index - 1 : index + 1;
+    range_.first = reverse_ ? frame->place - 1 : frame->place + 1;
   connection_->reader().seek(range_);
   return step;
 }
@@ -290,29 +292,37 @@ bool Replay::start_over() {
   return true;
 }
 
+// Is it the one next to the last frame, in its checkpoint or, where they come from several, in the
+// job?
+bool Replay::follows(const PlayedFrame &frame) const {
+  const uint64_t step = reverse_ ? UINT64_MAX : 1;
+  if (frame.layer == last_.layer && frame.row.index == last_.row.index + step) return true;
+  return connection_->is_filtered() && frame.row.sequence == last_.row.sequence + step;
+}
+
 // What has to be sent before the frame, or before the end.
-Status Replay::finish(ReplayStep &step, const FrameRow *row) {
-  const auto &caps = connection_->caps();
-  if (row && row->caps >= caps.size())
-    return {Code::kCorrupt, "checkpoint " + connection_->row().id.to_string() + ", sequence " +
-                                std::to_string(row->sequence) + ": there are no caps number " +
-                                std::to_string(row->caps)};
-  // Events need caps before them too, also where no frame follows.
-  if (row)
-    caps_ = caps[row->caps];
-  else if (!caps_ && !caps.empty())
-    caps_ = caps[0];
+Status Replay::finish(ReplayStep &step, const PlayedFrame *frame) {
+  if (frame) {
+    caps_ = connection_->caps(frame->layer, frame->row.caps);
+    if (!caps_)
+      return {Code::kCorrupt, "checkpoint " + connection_->row().id.to_string() + ", sequence " +
+                                  std::to_string(frame->row.sequence) +
+                                  ": there are no caps number " + std::to_string(frame->row.caps)};
+  } else if (!caps_) {
+    // Events need caps before them too, also where no frame follows.
+    caps_ = connection_->caps(0, 0);
+  }
   step.caps = caps_;
   step.warnings = std::exchange(warnings_, {});
-  step.discont = std::exchange(discont_, false);
+  step.discont = std::exchange(discont_, false) || (frame && played_ > 0 && !follows(*frame));
   if (untouched_)
     send_stored_segments(step);
   else
-    send_own_segment(step, row);
+    send_own_segment(step, frame ? &frame->row : nullptr);
   for (EventPtr &event : stored_)
     if (event) step.events.push_back(std::move(event));
   stored_.clear();
-  if (row) track(*row);
+  if (frame) track(*frame);
   return Status::ok();
 }
 
@@ -393,14 +403,16 @@ void Replay::send_segment(ReplayStep &step, const GstSegment &segment) {
   segment_due_ = false;
 }
 
-void Replay::track(const FrameRow &row) {
+void Replay::track(const PlayedFrame &frame) {
+  const FrameRow &row = frame.row;
   const uint64_t duration = is_time(row.duration) && !reverse_ ? row.duration : 0;
   if (is_time(row.pts)) {
     const uint64_t position = row.pts + duration;
     out_.position = reverse_ ? position : std::max(out_.position, position);
   }
   if (is_time(row.stream_time)) position_ = row.stream_time + duration;
-  index_ = reverse_ ? row.index : row.index + 1;
+  place_ = reverse_ ? frame.place : frame.place + 1;
+  last_ = frame;
   played_++;
 }
 

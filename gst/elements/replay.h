@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // From a checkpoint's items to what a pad sends: which caps, segments, events and frames, in which
-// order. Seeks are in stream time or in frame indexes.
+// order. Seeks are in stream time or in frame indexes (places of the playlist).
 //
-// Untouched (no seek, range or loop) the stored segments come as they were, their bases shifted so
-// that the first is 0. Otherwise there is one segment. Frames keep their times: where those differ
-// from stream time the segment is laid around them.
+// Untouched (no seek, range, selection or loop) the stored segments come as they were, their bases
+// shifted so that the first is 0. Otherwise there is one segment. Frames keep their times: where
+// those differ from stream time the segment is laid around them.
 #pragma once
 
 #include <gst/gst.h>
@@ -39,7 +39,7 @@ struct ReplayStep {
   std::vector<EventPtr> events;
   std::optional<ReplayFrame> frame;  // none: the end, unless it was left out
   bool left_out = false;             // a GAP stands for the frame
-  bool discont = false;              // a loop began anew, or frames before it were left out
+  bool discont = false;              // a loop began anew, or frames before it are not played
 };
 
 struct ReplayOptions {
@@ -47,7 +47,7 @@ struct ReplayOptions {
   bool skip_missing = false;  // frames that are gone, archived or damaged become GAPs
 };
 
-// One thread at a time, but for position() and index().
+// One thread at a time, but for position() and place().
 class Replay {
  public:
   Replay(std::shared_ptr<SourceConnection> connection, const ReplayOptions &options);
@@ -63,9 +63,9 @@ class Replay {
   // kCancelled: nothing was lost, call again. After an error: the same again until a seek.
   Result<ReplayStep> next(Cancellation &cancel);
 
-  // Stream time and index of what comes next; kNone where not known. Any thread.
+  // Stream time and place of what comes next; kNone where not known. Any thread.
   uint64_t position() const { return position_; }
-  uint64_t index() const { return index_; }
+  uint64_t place() const { return place_; }
 
  private:
   Status seek_time(const SeekRequest &request, GstSegment *segment, Cancellation &cancel);
@@ -76,13 +76,14 @@ class Replay {
   bool is_past_the_end(const FrameRow &row) const;
   Status store_event(const EventRow &row);
   Result<ReplayStep> end();
-  Result<ReplayStep> leave_out(const Status &why, Cancellation &cancel);
+  Result<ReplayStep> leave_out(const Status &why);
   bool start_over();
-  Status finish(ReplayStep &step, const FrameRow *row);
+  Status finish(ReplayStep &step, const PlayedFrame *frame);
+  bool follows(const PlayedFrame &frame) const;
   void send_stored_segments(ReplayStep &step);
   void send_own_segment(ReplayStep &step, const FrameRow *row);
   void send_segment(ReplayStep &step, const GstSegment &segment);
-  void track(const FrameRow &row);
+  void track(const PlayedFrame &frame);
 
   const std::shared_ptr<SourceConnection> connection_;
   const ReplayOptions options_;
@@ -103,10 +104,11 @@ class Replay {
   std::vector<Status> warnings_;
   std::set<std::string> warned_;  // types of events, once each
   uint64_t played_ = 0;           // frames since begin() or seek()
+  PlayedFrame last_;              // of those, the last one
   ReplayRange range_;             // what the reader was told
   uint64_t left_out_ = 0;         // frames, so far
 
-  std::atomic<uint64_t> position_{0}, index_{0};
+  std::atomic<uint64_t> position_{0}, place_{0};
 };
 
 }  // namespace checkpoint

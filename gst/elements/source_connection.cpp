@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/catalog.h"
+#include "core/condition_parser.h"
 
 namespace checkpoint {
 
@@ -34,11 +35,6 @@ Status check_agreement(const CheckpointUri &what, const CheckpointRow &row) {
                                row.fields.job_id + "\", stage \"" + row.fields.stage + "\""};
 }
 
-uint64_t end_of(const FrameRow &row) {
-  if (row.stream_time == kNone) return kNone;
-  return row.stream_time + (row.duration == kNone ? 0 : row.duration);
-}
-
 }  // namespace
 
 Result<std::shared_ptr<SourceConnection>> SourceConnection::open(const SourceSettings &settings,
@@ -52,68 +48,95 @@ Result<std::shared_ptr<SourceConnection>> SourceConnection::open(const SourceSet
                ? stores.status().with_context(not_found_text(selector))
                : stores.status();
   self->stores_ = std::move(*stores);
-  CHECKPOINT_ASSIGN_OR_RETURN(self->row_, find_checkpoint(*self->stores_, selector, cancel));
-  const CheckpointRow &row = self->row_;
+  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow row, find_checkpoint(*self->stores_, selector, cancel));
   CHECKPOINT_RETURN_IF_ERROR(check_agreement(settings.what, row));
   CHECKPOINT_ASSIGN_OR_RETURN(std::optional<JobRow> job,
                               self->stores_->metadata->find_job(row.fields.job_id, cancel));
   if (job) self->job_uuid_ = job->uuid;
 
+  PlaylistOptions played;
+  if (!settings.what.select.empty()) {
+    CHECKPOINT_ASSIGN_OR_RETURN(played.select, parse_condition(settings.what.select));
+  }
+  played.before = settings.what.select_before;
+  played.after = settings.what.select_after;
+  played.filtered = settings.what.filtered;
+  CHECKPOINT_ASSIGN_OR_RETURN(
+      self->playlist_, Playlist::open(self->stores_->metadata, std::move(row), played, cancel));
   ReaderOptions options;
   options.read_ahead = settings.read_ahead;
   // A store that takes many puts at once gives many gets at once.
   options.workers = std::clamp(self->stores_->frames->traits().puts_in_flight, 2u, 8u);
-  self->reader_ = std::make_unique<CheckpointReader>(self->stores_, row, options);
-  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CapsRow> caps, self->reader_->caps(cancel));
-  for (const CapsRow &one : caps) {
-    Result<std::shared_ptr<const StreamCaps>> parsed = StreamCaps::parse(one.caps);
-    if (!parsed.is_ok() || one.number != self->caps_.size())
-      return (parsed.is_ok() ? Status(Code::kCorrupt, "they are not numbered in order")
-                             : parsed.status())
-          .with_context("checkpoint " + row.id.to_string() + ", caps " +
-                        std::to_string(one.number));
-    self->caps_.push_back(std::move(*parsed));
-  }
-
-  const uint64_t stop =
-      settings.what.stop_index < 0 ? kNone : static_cast<uint64_t>(settings.what.stop_index);
-  self->end_ = std::min(stop, row.frames);
-  self->first_ = std::min(static_cast<uint64_t>(settings.what.start_index), self->end_);
-  if (self->whole()) {
-    self->first_time_ = row.first_time;
-    self->end_time_ = row.end_time;
-  } else if (self->first_ < self->end_) {
-    CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameRow> first, self->frame(self->first_, cancel));
-    CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameRow> last, self->frame(self->end_ - 1, cancel));
-    if (first) self->first_time_ = first->stream_time;
-    if (last) self->end_time_ = self->end_ == row.frames ? row.end_time : end_of(*last);
-  }
+  self->reader_ = std::make_unique<CheckpointReader>(self->stores_, self->playlist_, options);
+  for (unsigned layer = 0; layer < self->playlist_->layers().size(); layer++)
+    CHECKPOINT_RETURN_IF_ERROR(self->read_caps(layer, cancel));
+  CHECKPOINT_RETURN_IF_ERROR(self->find_range(settings.what, cancel));
   return self;
 }
 
-Result<std::optional<FrameRow>> SourceConnection::frame(uint64_t index,
+Status SourceConnection::read_caps(unsigned layer, Cancellation &cancel) {
+  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CapsRow> caps, reader_->caps(cancel, layer));
+  auto &known = caps_.emplace_back();
+  for (const CapsRow &one : caps) {
+    Result<std::shared_ptr<const StreamCaps>> parsed = StreamCaps::parse(one.caps);
+    if (!parsed.is_ok() || one.number != known.size())
+      return (parsed.is_ok() ? Status(Code::kCorrupt, "they are not numbered in order")
+                             : parsed.status())
+          .with_context("checkpoint " + playlist_->layers()[layer].id.to_string() + ", caps " +
+                        std::to_string(one.number));
+    known.push_back(std::move(*parsed));
+  }
+  return Status::ok();
+}
+
+std::shared_ptr<const StreamCaps> SourceConnection::caps(unsigned layer, uint32_t number) const {
+  return number < caps_[layer].size() ? caps_[layer][number] : nullptr;
+}
+
+Status SourceConnection::find_range(const CheckpointUri &what, Cancellation &cancel) {
+  const uint64_t stop = what.stop_index < 0 ? kNone : static_cast<uint64_t>(what.stop_index);
+  end_ = std::min(stop, places());
+  first_ = std::min(static_cast<uint64_t>(what.start_index), end_);
+  if (!what.select.empty()) {
+    SelectedPlaces up(playlist_, first_, end_, false), down(playlist_, first_, end_, true);
+    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<uint64_t> first, up.next(1, cancel));
+    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<uint64_t> last, down.next(1, cancel));
+    first_ = first.empty() ? end_ : first[0];
+    end_ = last.empty() ? first_ : last[0] + 1;
+  }
+  if (whole()) {
+    first_time_ = row().first_time;
+    end_time_ = row().end_time;
+  } else {
+    CHECKPOINT_ASSIGN_OR_RETURN(Playlist::TimeRange times,
+                                playlist_->time_range(first_, end_, cancel));
+    first_time_ = times.begin;
+    end_time_ = times.end;
+    // Some frame before the last one may be shown longer.
+    if (!is_filtered() && first_ < end_ && end_ == places()) end_time_ = row().end_time;
+  }
+  return Status::ok();
+}
+
+Result<std::optional<FrameRow>> SourceConnection::frame(uint64_t place,
                                                         Cancellation &cancel) const {
-  if (index >= row_.frames) return std::optional<FrameRow>();
-  FramePage page;
-  page.checkpoint = row_.key;
-  page.first = index;
-  page.limit = 1;
-  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<FrameRow> rows,
-                              stores_->metadata->read_frames(page, cancel));
-  if (rows.empty() || rows[0].index != index) return std::optional<FrameRow>();
-  return std::optional<FrameRow>(std::move(rows[0]));
+  if (place >= places()) return std::optional<FrameRow>();
+  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PlayedFrame> frames,
+                              playlist_->frames({&place, 1}, cancel));
+  if (!frames[0].found) return std::optional<FrameRow>();
+  return std::optional<FrameRow>(std::move(frames[0].row));
 }
 
-Result<std::optional<uint64_t>> SourceConnection::index_at(uint64_t time,
+Result<std::optional<uint64_t>> SourceConnection::place_at(uint64_t time,
                                                            Cancellation &cancel) const {
-  return reader_->find_frame_at(time, cancel);
+  return playlist_->place_at(time, cancel);
 }
 
-Result<std::optional<uint64_t>> SourceConnection::time_of(uint64_t index,
+Result<std::optional<uint64_t>> SourceConnection::time_of(uint64_t place,
                                                           Cancellation &cancel) const {
-  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameRow> row, frame(index, cancel));
-  if (row && row->stream_time != kNone) return std::optional<uint64_t>(row->stream_time);
-  if (!row && index == end_ && end_time_ != kNone) return std::optional<uint64_t>(end_time_);
+  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameRow> found, frame(place, cancel));
+  if (found && found->stream_time != kNone) return std::optional<uint64_t>(found->stream_time);
+  if (!found && place == end_ && end_time_ != kNone) return std::optional<uint64_t>(end_time_);
   return std::optional<uint64_t>();
 }
 

@@ -15,6 +15,9 @@
 namespace {
 
 const char *const kElements[] = {"checkpointsink", "checkpointsrc"};
+// With lines to try.
+const char *const kPages[] = {"elements/checkpointsink", "elements/checkpointsrc",
+                              "how-to/select-frames"};
 
 struct Documented {
   std::string type, range, standard, change;
@@ -28,8 +31,8 @@ std::string read_file(const std::filesystem::path &path) {
   return text.str();
 }
 
-std::string read_page(const std::string &element) {
-  return read_file(std::string(DOCS_DIR) + "/elements/" + element + ".md");
+std::string read_page(const std::string &page) {
+  return read_file(std::string(DOCS_DIR) + "/" + page + ".md");
 }
 
 std::string trimmed(std::string s) {
@@ -139,7 +142,8 @@ GST_START_TEST(properties_are_documented_as_they_are) {
   const std::string name = kElements[__i__];
   GstElement *element = gst_element_factory_make(name.c_str(), nullptr);
   ck_assert_msg(element != nullptr, "no element %s", name.c_str());
-  std::map<std::string, Documented> documented = documented_properties(read_page(name));
+  std::map<std::string, Documented> documented =
+      documented_properties(read_page("elements/" + name));
   guint count = 0;
   GParamSpec **specs = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
   for (guint i = 0; i < count; i++) {
@@ -164,7 +168,7 @@ GST_START_TEST(properties_are_documented_as_they_are) {
 GST_END_TEST
 
 GST_START_TEST(example_lines_can_be_parsed) {
-  const std::string name = kElements[__i__];
+  const std::string name = kPages[__i__];
   std::stringstream in(read_page(name));
   int lines = 0;
   for (std::string line; std::getline(in, line);) {
@@ -218,7 +222,7 @@ static Suite *docs_suite() {
   suite_add_tcase(suite, tc);
   tcase_add_loop_test(tc, properties_are_documented_as_they_are, 0, G_N_ELEMENTS(kElements));
   tcase_add_test(tc, links_lead_somewhere);
-  tcase_add_loop_test(tc, example_lines_can_be_parsed, 0, G_N_ELEMENTS(kElements));
+  tcase_add_loop_test(tc, example_lines_can_be_parsed, 0, G_N_ELEMENTS(kPages));
   return suite;
 }
 GST_CHECK_MAIN(docs);

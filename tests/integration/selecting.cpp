@@ -2,6 +2,7 @@
 // Which frames later stages hold and which of them are played, in pipelines on every pair of
 // stores.
 #include <gst/gst.h>
+#include <gst/video/gstvideometa.h>
 
 #include <algorithm>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "support/check.h"
+#include "support/checkpoint_maker.h"
 #include "support/home.h"
 #include "support/launch.h"
 #include "support/pipeline.h"
@@ -166,12 +168,96 @@ GST_START_TEST(g27_frames_that_are_none_of_the_parents_are_told) {
 }
 GST_END_TEST
 
+// Every fifth frame shows a face, the surer the later, and the same one from frame 30 on; every
+// twelfth a car.
+static void add_detections(GstBuffer *buffer, uint64_t number) {
+  if (number % 5 == 0) {
+    auto *face = gst_buffer_add_video_region_of_interest_meta(buffer, "face", 3, 4, 10, 12);
+    gst_video_region_of_interest_meta_add_param(
+        face, gst_structure_new("detection", "confidence", G_TYPE_DOUBLE,
+                                static_cast<double>(number) / 100, nullptr));
+    if (number >= 30)
+      gst_video_region_of_interest_meta_add_param(
+          face, gst_structure_new("object_id", "id", G_TYPE_INT, 7, nullptr));
+  }
+  if (number % 12 == 0)
+    gst_video_region_of_interest_meta_add_param(
+        gst_buffer_add_video_region_of_interest_meta(buffer, "car", 0, 0, 40, 20),
+        gst_structure_new("detection", "label_id", G_TYPE_INT, 1, nullptr));
+}
+
+GST_START_TEST(g27_what_is_selected_goes_on_to_the_next_stage) {
+  Home home;
+  must_be_good(run_line(kFilm));
+  must_be_good(run_changed(stage_after("stage=decode", "identity name=at", "detect"),
+                           [](GstBuffer *&buffer, uint64_t number) {
+                             buffer = gst_buffer_make_writable(buffer);
+                             add_detections(buffer, number);
+                             return true;
+                           }));
+  const struct {
+    const char *select;
+    Numbers sequences;
+  } cases[] = {
+      {"label = 'face'", numbers(0, 60, 5)},
+      {"label = 'face' and confidence > 0.3", numbers(35, 60, 5)},
+      {"label = 'face' and confidence > 0.5 or label = 'car'", {0, 12, 24, 36, 48, 55}},
+      {"track = 7 and time < 1.64", {30, 35, 40}},
+      {"area >= 800 and not index in (12, 24)", {0, 36, 48}},
+      {"label not in ('face', 'car')", {}},
+  };
+  int n = 0;
+  for (const auto &one : cases) {
+    const std::string stage = "picked-" + std::to_string(n++);
+    const BusLog log = run_line(
+        stage_after("stage=detect select=\"" + std::string(one.select) + "\"", "identity", stage));
+    ck_assert(log.eos && log.errors.empty() && log.warnings.empty() == !one.sequences.empty());
+    must_hold(home, stage, one.sequences);
+  }
+  // As a user of a shell asks for it, with frames around; the detections come along.
+  Launch around(
+      "checkpointsrc job-id=street stage=detect select=\"label = 'car' and index > 30\" "
+      "select-before=1 select-after=2 ! checkpointsink stage=around");
+  ck_assert_int_eq(around.wait(), 0);
+  must_hold(home, "around", {35, 36, 37, 38, 47, 48, 49, 50});
+  ck_assert(home.value("SELECT count(*) FROM detection JOIN checkpoint ON checkpoint.key = "
+                       "detection.checkpoint WHERE stage = 'around'") == "4");
+  Launch by_uri(
+      "urisourcebin uri=checkpoint://street/detect?select=label%3D%27car%27&select-after=1 ! "
+      "checkpointsink stage=by-uri");
+  ck_assert_int_eq(by_uri.wait(), 0);
+  must_hold(home, "by-uri", {0, 1, 12, 13, 24, 25, 36, 37, 48, 49});
+}
+GST_END_TEST
+
+GST_START_TEST(g27_the_filtered_list_is_played) {
+  Home home;
+  must_be_good(run_line(kFilm));
+  const auto decode =
+      Uuid::parse(home.value("SELECT id FROM stage_checkpoints WHERE stage = 'decode'"));
+  {
+    // A stage that kept no frame itself and names those that matter.
+    CheckpointMaker maker(stores_at(home.frame_store(), home.metadata_store()), "street", "filter",
+                          {}, false, decode, Numbers{50, 3, 7, 59});
+    maker.complete();
+  }
+  must_hold(home, "filter", {50, 3, 7, 59});
+  must_be_good(run_line(stage_after("stage=filter filtered=true", "identity", "again")));
+  must_hold(home, "again", {50, 3, 7, 59});
+  must_be_good(
+      run_line(stage_after("stage=filter filtered=true select=\"index < 10\"", "identity", "few")));
+  must_hold(home, "few", {3, 7});
+}
+GST_END_TEST
+
 static Suite *selecting_suite() {
   Suite *suite = suite_create("selecting");
   TCase *tc = tcase_create("selecting");
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g27_a_later_stage_says_which_frames_it_holds);
   tcase_add_test(tc, g27_frames_that_are_none_of_the_parents_are_told);
+  tcase_add_test(tc, g27_what_is_selected_goes_on_to_the_next_stage);
+  tcase_add_test(tc, g27_the_filtered_list_is_played);
   return suite;
 }
 CHECKPOINT_CHECK_MAIN(selecting);

@@ -101,6 +101,11 @@ void CheckpointMaker::add_frame(const MadeFrame &frame) {
   row.caps = frame.caps;
   row.has_metas = !frame.metas.empty();
   record.metas = frame.metas;
+  record.detections = frame.detections;
+  for (size_t i = 0; i < record.detections.size(); i++) {
+    record.detections[i].index = row.index;
+    record.detections[i].ordinal = static_cast<uint32_t>(i);
+  }
   if (!frame.payload.empty()) {
     const ByteView raw(frame.payload);
     std::shared_ptr<Chunk> stored;
@@ -182,6 +187,8 @@ CheckpointRow CheckpointMaker::commit(CommitBatch::End end) {
     batch.frames.push_back(row);
     if (row.payload.pack != 0) batch.used_packs.push_back(row.payload.pack);
     batch.bytes_new += row.payload.length;
+    for (const DetectionRow &detection : frames_[i].detections)
+      batch.detections.push_back(detection);
   }
   if (plain_) batch.ready_packs.push_back({plain_pack_, 0, {}});
   std::sort(batch.used_packs.begin(), batch.used_packs.end());

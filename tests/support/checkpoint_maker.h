@@ -26,6 +26,7 @@ struct MadeFrame {
   Codec codec = Codec::kNone;
   Content content = Content::kRaw;
   std::vector<MetaBlob> metas;
+  std::vector<DetectionRow> detections;  // index and ordinal are filled in
 };
 
 // Stops the test with a message when a store fails.
