@@ -419,7 +419,12 @@ std::optional<bool> Player::seek_event(GstEvent *event) {
       return true;
     }
   }
-  if (!(request.flags & GST_SEEK_FLAG_INSTANT_RATE_CHANGE)) return std::nullopt;
+  if (!(request.flags & GST_SEEK_FLAG_INSTANT_RATE_CHANGE)) {
+    // Without a flush the base class waits for the frame that is on its way before it interrupts
+    // anything, and that may be for as long as a store is blocked.
+    unlock();
+    return std::nullopt;
+  }
   double rate;
   {
     ObjectLock lock(element_);

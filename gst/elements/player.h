@@ -59,7 +59,7 @@ class Player {
   // Any thread; of the last start, also after its end.
   Stats stats() const;
 
-  // --- events and queries; nullopt: the base class's
+  // --- events and queries; nullopt: the base class's. A seek that is interrupts create().
   std::optional<bool> seek_event(GstEvent *event);
   std::optional<bool> query(GstQuery *query);
   // Around a flush that came from outside and not by a seek; with the stream lock held.

@@ -128,12 +128,38 @@ Status Replay::seek(const SeekRequest &request, GstSegment *segment, Cancellatio
   return Status::ok();
 }
 
+// Where a seek to a key unit goes: each frame is one. To the frame that is shown then, unless the
+// flags ask for the one behind it or the nearest.
+Result<uint64_t> Replay::snapped(uint64_t time, GstSeekFlags flags, Cancellation &cancel) const {
+  const SourceConnection &c = *connection_;
+  if (time >= c.end_time()) return time;
+  const auto time_at = [&](uint64_t from, bool down) -> Result<std::optional<uint64_t>> {
+    CHECKPOINT_ASSIGN_OR_RETURN(std::optional<uint64_t> place, c.played_from(from, down, cancel));
+    return place ? c.time_of(*place, cancel) : std::optional<uint64_t>();
+  };
+  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<uint64_t> shown, c.place_at(time, cancel));
+  std::optional<uint64_t> before, after;
+  if (shown) {
+    CHECKPOINT_ASSIGN_OR_RETURN(before, time_at(*shown, true));
+  }
+  if (before && (*before == time || !(flags & GST_SEEK_FLAG_SNAP_AFTER))) return *before;
+  CHECKPOINT_ASSIGN_OR_RETURN(after, time_at(shown ? *shown + 1 : 0, false));
+  if (!before || !after) return after.value_or(before.value_or(time));
+  const bool nearest = flags & GST_SEEK_FLAG_SNAP_BEFORE;
+  return nearest && time - *before <= *after - time ? *before : *after;
+}
+
 Status Replay::seek_time(const SeekRequest &request, GstSegment *s, Cancellation &cancel) {
   const SourceConnection &c = *connection_;
   if (!is_time(c.first_time()))
     return {Code::kUnsupported, "the frames have no times", "seek in DEFAULT, by frame index"};
   if (request.start_type == GST_SEEK_TYPE_NONE) s->start = wanted_.start;
   if (request.stop_type == GST_SEEK_TYPE_NONE) s->stop = wanted_.stop;
+  const auto exact = request.flags & (GST_SEEK_FLAG_KEY_UNIT | GST_SEEK_FLAG_ACCURATE);
+  if (request.rate > 0 && request.start_type != GST_SEEK_TYPE_NONE &&
+      exact == GST_SEEK_FLAG_KEY_UNIT) {
+    CHECKPOINT_ASSIGN_OR_RETURN(s->start, snapped(s->start, request.flags, cancel));
+  }
   if (is_time(s->stop) && s->start > s->stop) s->start = s->stop;
   s->time = s->start;
   const uint64_t end_time = is_time(c.end_time()) ? c.end_time() : kNone;

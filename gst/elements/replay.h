@@ -69,6 +69,7 @@ class Replay {
 
  private:
   Status seek_time(const SeekRequest &request, GstSegment *segment, Cancellation &cancel);
+  Result<uint64_t> snapped(uint64_t time, GstSeekFlags flags, Cancellation &cancel) const;
   Status seek_index(const SeekRequest &request, GstSegment *segment, Cancellation &cancel);
   void give_end(GstSegment *segment) const;
   void play(uint64_t first, uint64_t end, bool reverse);

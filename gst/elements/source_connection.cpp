@@ -132,6 +132,15 @@ Result<std::optional<uint64_t>> SourceConnection::place_at(uint64_t time,
   return playlist_->place_at(time, cancel);
 }
 
+Result<std::optional<uint64_t>> SourceConnection::played_from(uint64_t place, bool down,
+                                                              Cancellation &cancel) const {
+  const uint64_t above = place == kNone ? kNone : place + 1;
+  SelectedPlaces played(playlist_, down ? first_ : std::max(place, first_),
+                        down ? std::min(above, end_) : end_, down);
+  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<uint64_t> found, played.next(1, cancel));
+  return found.empty() ? std::optional<uint64_t>() : std::optional<uint64_t>(found[0]);
+}
+
 Result<std::optional<uint64_t>> SourceConnection::time_of(uint64_t place,
                                                           Cancellation &cancel) const {
   CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameRow> found, frame(place, cancel));

@@ -60,6 +60,10 @@ class SourceConnection {
   Result<std::optional<FrameRow>> frame(uint64_t place, Cancellation &cancel) const;
   // The place of the frame that is shown at this stream time; nullopt: none is so early.
   Result<std::optional<uint64_t>> place_at(uint64_t time, Cancellation &cancel) const;
+  // The first frame to play from a place on, upwards or, when `down`, downwards; nullopt: there is
+  // none.
+  Result<std::optional<uint64_t>> played_from(uint64_t place, bool down,
+                                              Cancellation &cancel) const;
   // The stream time at which the frame at a place begins, or the last one ends; nullopt: it has
   // none.
   Result<std::optional<uint64_t>> time_of(uint64_t place, Cancellation &cancel) const;

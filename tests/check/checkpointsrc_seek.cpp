@@ -4,7 +4,6 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -113,43 +112,6 @@ void must_fit_their_segments(const std::vector<Passed> &passed, uint64_t running
 }
 
 }  // namespace
-
-GST_START_TEST(g25_two_hundred_seeks_find_their_frames) {
-  SourcePlace place;
-  make_source_frames(place, 300);
-  SourceRun run(place.make_source());
-  run.set_state(GST_STATE_PAUSED);
-  std::mt19937 random(25);
-  for (int i = 0; i < 200; i++) {
-    const uint64_t index = random() % 300;
-    const bool by_index = random() % 3 == 0;
-    const uint64_t inside = random() % 4 == 0 ? kFrameTime - 1 : random() % kFrameTime;
-    const int64_t at = static_cast<int64_t>(by_index ? index : index * kFrameTime + inside);
-    const int extra[] = {0, GST_SEEK_FLAG_ACCURATE, GST_SEEK_FLAG_KEY_UNIT};
-    run.take();
-    ck_assert(run.seek(1.0, by_index ? kIndex : kTime, flags(kFlush | extra[random() % 3]), kSet,
-                       at, kKeep, -1));
-    ck_assert(gst_element_get_state(run.pipeline(), nullptr, nullptr, 30 * GST_SECOND) ==
-              GST_STATE_CHANGE_SUCCESS);
-    auto passed = run.take();
-    auto found = SourceRun::indexes(passed);
-    ck_assert(!found.empty());
-    ck_assert_uint_eq(found[0], index);
-    ck_assert_uint_eq(count_of(passed, GST_EVENT_SEGMENT), 1);
-    ck_assert_uint_eq(count_of(passed, GST_EVENT_FLUSH_START), 1);
-    ck_assert_uint_eq(count_of(passed, GST_EVENT_FLUSH_STOP), 1);
-    const GstSegment segment = last_segment(passed);
-    ck_assert_uint_eq(segment.start, by_index ? index * kFrameTime : static_cast<uint64_t>(at));
-    ck_assert_uint_eq(segment.time, segment.start);
-    ck_assert_uint_eq(segment.base, 0);
-    for (const Passed &one : passed)
-      if (one.buffer) {
-        ck_assert(GST_BUFFER_FLAG_IS_SET(one.buffer.get(), GST_BUFFER_FLAG_DISCONT));
-        break;
-      }
-  }
-}
-GST_END_TEST
 
 GST_START_TEST(g25_starts_and_stops) {
   SourcePlace place;
@@ -575,7 +537,6 @@ static Suite *checkpointsrc_seek_suite() {
   Suite *suite = suite_create("checkpointsrc_seek");
   TCase *tc = tcase_create("checkpointsrc_seek");
   suite_add_tcase(suite, tc);
-  tcase_add_test(tc, g25_two_hundred_seeks_find_their_frames);
   tcase_add_test(tc, g25_starts_and_stops);
   tcase_add_test(tc, g25_reverse);
   tcase_add_test(tc, g25_segment_and_gapless_seeks);
