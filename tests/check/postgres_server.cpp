@@ -252,7 +252,7 @@ class OwnServer {
     std::getline(file, uri);
     g_setenv("GST_CHECKPOINT_TEST_POSTGRES", uri.c_str(), TRUE);
   }
-  ~OwnServer() { run("stop"); }
+  ~OwnServer() { run("down"); }
   void run(const char *what) {
     const std::string command = std::string(std::getenv("GST_CHECKPOINT_SOURCE")) +
                                 "/tests/services/postgres " + what + " " + folder_.path();
