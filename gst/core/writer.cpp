@@ -182,6 +182,7 @@ Status CheckpointWriter::push_event(const std::string &type, Bytes &&body) {
   }
   CHECKPOINT_RETURN_IF_ERROR(impl.refusal());
   impl.event_bytes += size;
+  impl.events_in++;
   impl.queue.emplace_back(QueuedEvent{type, std::move(body), size});
   impl.work_due.notify_one();
   return Status::ok();
@@ -386,10 +387,47 @@ void CheckpointWriter::Impl::abandon(const std::string &reason) {
   abort_waits();
 }
 
-void CheckpointWriter::flush() {
-  std::lock_guard lock(impl_->mutex);
-  impl_->flush_until = impl_->stats.frames_in - impl_->stats.frames_dropped;
-  impl_->poke_control();
+bool CheckpointWriter::flush(uint64_t token) {
+  Impl &impl = *impl_;
+  std::lock_guard lock(impl.mutex);
+  if (impl.closed || impl.ended || impl.failed || impl.aborted) return false;
+  impl.flushes.push_back({token, impl.stats.frames_in - impl.stats.frames_dropped, impl.events_in});
+  impl.poke_control();
+  return true;
+}
+
+// Is there something that flush() asked for and that is in no commit yet? Call with `mutex` held.
+bool CheckpointWriter::Impl::flush_wanted() const {
+  return !flushes.empty() &&
+         (flushes.back().frames > sealed_frames || flushes.back().events > sealed_events);
+}
+
+// Is what flush() asked for durable? The control thread's, with `mutex` held.
+bool CheckpointWriter::Impl::flush_covered() const {
+  return !flushes.empty() && (closed || (flushes.front().frames <= frames_durable &&
+                                         flushes.front().events <= events_durable));
+}
+
+// Tells of the last commit; the lock is let go meanwhile.
+void CheckpointWriter::Impl::tell_commit(std::unique_lock<std::mutex> &lock, bool complete) {
+  for (; flush_covered(); flushes.pop_front()) last_token = flushes.front().token;
+  CommitInfo info;
+  if (first_frame_at)
+    info.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - *first_frame_at);
+  lock.unlock();
+  info.checkpoint = id;
+  info.job_id = row.fields.job_id;
+  info.stage = row.fields.stage;
+  info.version = row.version;
+  info.commit_no = commits_done;
+  info.frames = frames_durable;
+  info.bytes_new = bytes_new;
+  info.bytes_reused = bytes_reused;
+  info.complete = complete;
+  info.token = last_token;
+  observe([&](WriterObserver &o) { o.on_commit(info); });
+  lock.lock();
 }
 
 WriterStats CheckpointWriter::stats() const {

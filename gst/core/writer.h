@@ -42,6 +42,7 @@ struct CommitInfo {
   uint64_t bytes_new = 0, bytes_reused = 0;
   std::chrono::milliseconds elapsed{0};  // since the first frame
   bool complete = false;
+  uint64_t token = 0;  // the last one that flush() was given and that is covered
 };
 
 struct WriterStats {
@@ -127,8 +128,10 @@ class CheckpointWriter {
   uint64_t stop(std::chrono::milliseconds timeout,
                 const std::string &reason = "stopped before the end of the stream");
   static constexpr std::chrono::milliseconds kCleanUpTime{250};
-  // Commits what was pushed so far, soon; the CommitInfo that covers it comes later.
-  void flush();
+  // Commits what was pushed so far, soon. The CommitInfo that covers it comes later, and carries
+  // `token`, which is greater than those before it. Where all is durable already the last commit is
+  // told once more. False: the checkpoint is at its end, and nothing is told.
+  bool flush(uint64_t token = 0);
   WriterStats stats() const;
   // The checkpoint's id, from begin() on.
   std::optional<Uuid> checkpoint_id() const;

@@ -103,7 +103,8 @@ size_t CheckpointWriter::Impl::resolved_slots() const {
 
 bool CheckpointWriter::Impl::flush_due() const {
   return seal_asked ||
-         (flush_until > sealed_frames && sealed_frames + resolved_slots() >= flush_until);
+         (flush_wanted() && sealed_frames + resolved_slots() >= flushes.back().frames &&
+          sealed_events + events.size() >= flushes.back().events);
 }
 
 // Hands out what is resolved, in frame order, together with the open pack; with `last` also what
@@ -112,7 +113,7 @@ void CheckpointWriter::Impl::seal(bool last) {
   const size_t frames = resolved_slots();
   const bool closing = last && !partial_reason;
   // Events may be stored before the frame that they come before.
-  const bool with_events = last || taken_bytes >= kEventBytesPerCommit;
+  const bool with_events = last || taken_bytes >= kEventBytesPerCommit || flush_wanted();
   const bool some_events =
       with_events && !events.empty() && events.front().index <= sealed_frames + frames;
   const bool more = closing || take_back || (last && !caps.empty()) || some_events;
@@ -153,6 +154,7 @@ void CheckpointWriter::Impl::seal(bool last) {
   for (const EventRow &e : commit->events)
     commit->event_bytes += e.type.size() + e.body.size() + sizeof(EventRow);
   taken_bytes -= commit->event_bytes;
+  sealed_events += commit->events.size();
 
   commit->commit_no = ++sealed_commits;
   commit->closing = closing;
@@ -193,6 +195,11 @@ Status CheckpointWriter::Impl::run() {
       CHECKPOINT_RETURN_IF_ERROR(commit_head(lock, cancel));
       continue;
     }
+    // All of it was durable before it was asked for.
+    if (flush_covered()) {
+      tell_commit(lock, false);
+      continue;
+    }
     if (close_sealed && commits.empty()) {
       if (!take_back) break;
       close_sealed = false;
@@ -211,6 +218,7 @@ Status CheckpointWriter::Impl::run() {
   lock.lock();
   closed = true;
   beat_due.notify_all();
+  if (flush_covered()) tell_commit(lock, false);
   return Status::ok();
 }
 
@@ -308,6 +316,7 @@ Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex> &lock,
     if (slot->ours) inflight->forget(slot->record.digest, *slot->payload);
   commits_done = batch.commit_no;
   frames_durable += batch.frames.size();
+  events_durable += batch.events.size();
   bytes_new += batch.bytes_new;
   bytes_reused += batch.bytes_reused;
 
@@ -323,26 +332,13 @@ Status CheckpointWriter::Impl::commit_head(std::unique_lock<std::mutex> &lock,
   trouble.reset();
   stats.commits++;
   stats.frames_stored = frames_durable;
-  CommitInfo info;
-  if (first_frame_at)
-    info.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::steady_clock::now() - *first_frame_at);
   std::unique_ptr<PendingCommit> done = std::move(commits.front());
   commits.pop_front();
   event_bytes -= done->event_bytes;
   room.notify_all();
   put_room.notify_all();
+  tell_commit(lock, complete);
   lock.unlock();
-  info.checkpoint = id;
-  info.job_id = row.fields.job_id;
-  info.stage = row.fields.stage;
-  info.version = row.version;
-  info.commit_no = batch.commit_no;
-  info.frames = frames_durable;
-  info.bytes_new = bytes_new;
-  info.bytes_reused = bytes_reused;
-  info.complete = complete;
-  observe([&](WriterObserver &o) { o.on_commit(info); });
   done.reset();
   lock.lock();
   return Status::ok();

@@ -138,9 +138,13 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   std::deque<QueueItem> queue;
   uint64_t arrivals = 0;  // frames pushed, dropped ones included
   bool interrupted = false;
-  bool draining = false;     // finish() or stop() came: no more data
-  bool seal_asked = false;   // seal what there is: somebody waits for the open pack
-  uint64_t flush_until = 0;  // commit the frames before this index, soon
+  bool draining = false;    // finish() or stop() came: no more data
+  bool seal_asked = false;  // seal what there is: somebody waits for the open pack
+  // What was pushed when flush() was called: commit it soon.
+  struct Flush {
+    uint64_t token = 0, frames = 0, events = 0;
+  };
+  std::deque<Flush> flushes;  // those that were not told of yet
   bool failed = false;
   SteadyTime lease_ends;  // unless it is renewed; by our clock
   bool closed = false;    // the end is durable
@@ -165,6 +169,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   std::vector<EventRow> events;  // likewise
   size_t taken_bytes = 0;        // of `events`
   size_t event_bytes = 0;        // of those, of what is queued, and of what is not committed
+  uint64_t events_in = 0;        // pushed
   std::deque<std::unique_ptr<Slot>>
       slots;  // taken by workers, not yet part of a commit, in index order
 
@@ -177,6 +182,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
 
   uint64_t sealed_commits = 0;  // handed out so far
   uint64_t sealed_frames = 0;   // index after the last frame in them
+  uint64_t sealed_events = 0;   // how many in them
   std::deque<std::unique_ptr<PendingCommit>>
       commits;                       // in order; the putters work on those in `puts`
   std::deque<PendingCommit *> puts;  // sealed, no putter has them yet
@@ -197,8 +203,9 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
 
   // --- the control thread's alone
   bool take_back = false;  // the records say complete, and a doubt came before the commit
-  uint64_t frames_durable = 0, commits_done = 0;
+  uint64_t frames_durable = 0, events_durable = 0, commits_done = 0;
   uint64_t bytes_new = 0, bytes_reused = 0;
+  uint64_t last_token = 0;  // of flush(), told
   uint64_t first_time = kNone, end_time = kNone;
 
   // --- writer.cpp
@@ -218,6 +225,9 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
     return call(lease);
   }
   void drop_oldest();
+  bool flush_wanted() const;
+  bool flush_covered() const;
+  void tell_commit(std::unique_lock<std::mutex> &lock, bool complete);
   Status refusal() const;
 
   // --- writer_work.cpp: a worker's life

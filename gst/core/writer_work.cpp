@@ -44,7 +44,7 @@ void CheckpointWriter::Impl::hand_over(Slot &slot, std::unique_lock<std::mutex> 
   slot.resolved = true;
   bool first = !oldest_unsealed;
   if (first) oldest_unsealed = std::chrono::steady_clock::now();
-  if (first || draining || flush_until > sealed_frames) poke_control();
+  if (first || draining || flush_wanted()) poke_control();
   if (slots.size() < kFramesPerCommit) return;
   put_room.wait(lock, [&] { return aborted || commit_room(); });
   if (!aborted) seal(false);
@@ -72,7 +72,7 @@ Slot *CheckpointWriter::Impl::take() {
     }
   }
   // The end of the stream may follow without another frame.
-  if (draining || taken_bytes >= kEventBytesPerCommit) poke_control();
+  if (draining || taken_bytes >= kEventBytesPerCommit || flush_wanted()) poke_control();
   return nullptr;
 }
 

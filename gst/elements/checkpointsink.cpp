@@ -84,6 +84,10 @@ static void gst_checkpoint_sink_get_property(GObject *object, guint id, GValue *
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
+static guint64 gst_checkpoint_sink_checkpoint_now(GstCheckpointSink *self) {
+  return self->priv->recorder.checkpoint_now();
+}
+
 static void gst_checkpoint_sink_finalize(GObject *object) {
   delete GST_CHECKPOINT_SINK(object)->priv;
   G_OBJECT_CLASS(gst_checkpoint_sink_parent_class)->finalize(object);
@@ -191,6 +195,8 @@ static void gst_checkpoint_sink_class_init(GstCheckpointSinkClass *klass) {
   object_class->get_property = gst_checkpoint_sink_get_property;
   object_class->finalize = gst_checkpoint_sink_finalize;
   checkpoint::install_recorder_properties(object_class);
+  checkpoint::install_recorder_signals(G_TYPE_FROM_CLASS(klass),
+                                       G_CALLBACK(gst_checkpoint_sink_checkpoint_now));
   g_object_class_install_property(
       object_class, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",

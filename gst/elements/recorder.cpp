@@ -90,7 +90,8 @@ class Recorder::Observer : public WriterObserver {
           G_TYPE_UINT, info.version, "commit-no", G_TYPE_UINT64, info.commit_no, "frames",
           G_TYPE_UINT64, info.frames, "bytes-new", G_TYPE_UINT64, info.bytes_new, "bytes-reused",
           G_TYPE_UINT64, info.bytes_reused, "elapsed", G_TYPE_UINT64,
-          static_cast<guint64>(info.elapsed.count()) * GST_MSECOND, nullptr);
+          static_cast<guint64>(info.elapsed.count()) * GST_MSECOND, "token", G_TYPE_UINT64,
+          info.token, nullptr);
       with_element([&](GstElement *element) {
         gst_element_post_message(
             element, gst_message_new_element(GST_OBJECT(element), gst_structure_copy(body)));
@@ -556,6 +557,11 @@ void Recorder::resume(Interrupt reason) {
   if (interrupts_) return;
   if (observer_) observer_->let_go(false);
   if (writer_) writer_->resume();
+}
+
+uint64_t Recorder::checkpoint_now() {
+  std::lock_guard lock(mutex_);
+  return writer_ && writer_->flush(last_token_ + 1) ? ++last_token_ : 0;
 }
 
 WriterStats Recorder::stats() const {

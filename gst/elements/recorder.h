@@ -73,6 +73,9 @@ class Recorder {
   enum class Interrupt : unsigned { kUnlock = 1, kStateChange = 2 };
   void interrupt(Interrupt reason);
   void resume(Interrupt reason);
+  // Makes durable what was taken so far, soon. The commit message that covers it carries what this
+  // returns, or a later one; 0: no checkpoint is being written. Any thread.
+  uint64_t checkpoint_now();
   // Any thread.
   WriterStats stats() const;
   // Metas that were left out since start(), how many of each type. Any thread.
@@ -113,6 +116,7 @@ class Recorder {
   std::shared_ptr<CheckpointWriter> writer_;  // protected by mutex_
   unsigned interrupts_ = 0;                   // protected by mutex_; bits of Interrupt
   WriterStats before_;                        // protected by mutex_: of earlier versions
+  uint64_t last_token_ = 0;                   // protected by mutex_: of checkpoint_now()
   // Set by start(), under mutex_: the streaming thread, which comes later, takes it without.
   std::shared_ptr<MetaWatch> metas_;
 };

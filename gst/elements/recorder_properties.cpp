@@ -277,6 +277,12 @@ bool get_recorder_property(const RecorderSettings &s, guint id, GValue *value) {
   }
 }
 
+void install_recorder_signals(GType type, GCallback handler) {
+  g_signal_new_class_handler("checkpoint-now", type,
+                             static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+                             handler, nullptr, nullptr, nullptr, G_TYPE_UINT64, 0);
+}
+
 void add_recorder_stats(GstStructure *structure, const Recorder &recorder) {
   const WriterStats s = recorder.stats();
   gst_structure_set(structure, "frames-in", G_TYPE_UINT64, s.frames_in, "frames-dropped",

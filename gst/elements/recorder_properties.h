@@ -17,6 +17,10 @@ void install_recorder_properties(GObjectClass *klass);
 bool set_recorder_property(RecorderSettings &settings, guint id, const GValue *value);
 bool get_recorder_property(const RecorderSettings &settings, guint id, GValue *value);
 
+// In class_init: the action signal `checkpoint-now`. `handler` is a
+// guint64 (*)(the element), for Recorder::checkpoint_now().
+void install_recorder_signals(GType type, GCallback handler);
+
 // Fields of `stats` that both elements have, added to `structure`.
 void add_recorder_stats(GstStructure *structure, const Recorder &recorder);
 

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The element in real pipelines, over a folder and SQLite; over stores that block where it has to
 // wait.
-#include "elements/checkpointsink.h"
-
-#include <gst/check/gstharness.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,61 +8,15 @@
 #include <string>
 #include <thread>
 
-#include "backends/backends.h"
 #include "elements/identity_meta.h"
 #include "elements/lineage.h"
-#include "store/registry.h"
 #include "support/check.h"
-#include "support/faulty_frame_store.h"
 #include "support/gate.h"
-#include "support/pipeline.h"
-#include "support/temp_dir.h"
+#include "support/sink_place.h"
 
 using namespace checkpoint;
 
 namespace {
-
-// The store behind frame-store=gated://…; made anew by each test that wants one.
-std::shared_ptr<FaultyFrameStore> gated;
-
-void set_up() {
-  static bool done = false;
-  if (done) return;
-  done = true;
-  register_backends();
-  register_identity_meta();
-  GST_ELEMENT_REGISTER(checkpointsink, nullptr);
-  StoreRegistry::instance().add_frame_store(
-      "gated", [](const StoreUri &) -> Result<std::shared_ptr<FrameStore>> {
-        if (!gated) {
-          auto memory =
-              StoreRegistry::instance().make_frame_store("memory://" + Uuid::random().to_string());
-          if (!memory.is_ok()) return memory.status();
-          gated = std::make_shared<FaultyFrameStore>(*memory);
-        }
-        return std::shared_ptr<FrameStore>(gated);
-      });
-}
-
-struct Folder : TempDir {
-  Folder() {
-    set_up();
-    gated.reset();
-  }
-  std::string stores() const {
-    return " frame-store=" + file("frames") + " metadata-store=" + database() + " ";
-  }
-  std::string gated_stores() const {
-    return " frame-store=gated://x metadata-store=" + database() + " ";
-  }
-  std::string database() const { return file("checkpoints.db"); }
-  std::string value(const std::string &sql) const { return query_value(database(), sql); }
-};
-
-std::string source(int buffers, const std::string &caps =
-                                    "video/x-raw,format=I420,width=64,height=48,framerate=30/1") {
-  return "videotestsrc num-buffers=" + std::to_string(buffers) + " ! " + caps + " ! ";
-}
 
 void expect_error(const BusLog &log, const std::string &domain_and_code, const std::string &text) {
   ck_assert(!log.eos);
@@ -85,9 +36,9 @@ const std::string kSettings =
 }  // namespace
 
 GST_START_TEST(a_stream_becomes_a_complete_checkpoint) {
-  Folder folder;
+  SinkPlace folder;
   BusLog log = run_line(
-      source(30) +
+      test_source(30) +
       "checkpointsink job-id=street stage=decode profile-name=fast video-path=/films/a.mp4" +
       folder.stores());
   ck_assert(log.eos && log.errors.empty() && log.warnings.empty());
@@ -113,38 +64,38 @@ GST_START_TEST(a_stream_becomes_a_complete_checkpoint) {
 GST_END_TEST
 
 GST_START_TEST(no_message_where_none_is_wanted) {
-  Folder folder;
-  BusLog log =
-      run_line(source(3) + "checkpointsink job-id=j stage=s post-messages=false" + folder.stores());
+  SinkPlace folder;
+  BusLog log = run_line(test_source(3) + "checkpointsink job-id=j stage=s post-messages=false" +
+                        folder.stores());
   ck_assert(log.eos && log.elements.empty());
 }
 GST_END_TEST
 
 GST_START_TEST(settings_that_cannot_work_are_named) {
-  Folder folder;
-  expect_error(run_line(source(3) + "checkpointsink job-id=j" + folder.stores()), kSettings,
+  SinkPlace folder;
+  expect_error(run_line(test_source(3) + "checkpointsink job-id=j" + folder.stores()), kSettings,
                "stage");
-  expect_error(
-      run_line(source(3) + "checkpointsink job-id=j stage=s parent-id=nonsense" + folder.stores()),
-      kSettings, "arent-id");
-  expect_error(run_line(source(3) +
+  expect_error(run_line(test_source(3) + "checkpointsink job-id=j stage=s parent-id=nonsense" +
+                        folder.stores()),
+               kSettings, "arent-id");
+  expect_error(run_line(test_source(3) +
                         "checkpointsink job-id=j stage=s frame-store=gopher://x metadata-store=" +
                         folder.database()),
                kSettings, "gopher");
   ck_assert(access(folder.file("frames").c_str(), F_OK) != 0);
   // Until data comes an element before it may still tell the job, so the stores are open by then.
-  expect_error(run_line(source(3) + "checkpointsink stage=s" + folder.stores()), kSettings,
+  expect_error(run_line(test_source(3) + "checkpointsink stage=s" + folder.stores()), kSettings,
                "job-id");
   ck_assert(folder.value("SELECT count(*) FROM checkpoint") == "0");
 }
 GST_END_TEST
 
 GST_START_TEST(g35_absurd_names_are_stored_safely_or_refused_by_name) {
-  Folder folder;
+  SinkPlace folder;
   for (const char *name :
        {"../../etc", "'; drop table checkpoint; --", "a \\\"b\\\" c", "größe 🎬", "."}) {
-    BusLog log = run_line(source(2) + "checkpointsink job-id=\"" + name + "\" stage=\"" + name +
-                          "\"" + folder.stores());
+    BusLog log = run_line(test_source(2) + "checkpointsink job-id=\"" + name + "\" stage=\"" +
+                          name + "\"" + folder.stores());
     ck_assert_msg(log.eos, "%s: %s", name, log.errors.empty() ? "" : log.errors[0].c_str());
   }
   ck_assert(
@@ -152,11 +103,11 @@ GST_START_TEST(g35_absurd_names_are_stored_safely_or_refused_by_name) {
           "SELECT count(*) FROM stage_checkpoints WHERE job_id = stage AND state = 'complete'") ==
       "5");
   ck_assert(access(folder.file("../etc").c_str(), F_OK) != 0);
-  expect_error(run_line(source(2) + "checkpointsink job-id=" + std::string(513, 'x') + " stage=s" +
-                        folder.stores()),
+  expect_error(run_line(test_source(2) + "checkpointsink job-id=" + std::string(513, 'x') +
+                        " stage=s" + folder.stores()),
                kSettings, "512");
   GstElement *pipeline =
-      parse_line(source(2) + "checkpointsink name=checkpointsink stage=s" + folder.stores());
+      parse_line(test_source(2) + "checkpointsink name=checkpointsink stage=s" + folder.stores());
   GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "checkpointsink");
   g_object_set(sink, "job-id", "line\nbreak", nullptr);
   gst_object_unref(sink);
@@ -168,25 +119,25 @@ GST_START_TEST(g35_absurd_names_are_stored_safely_or_refused_by_name) {
 GST_END_TEST
 
 GST_START_TEST(g03_a_store_that_cannot_be_written_is_one_error) {
-  Folder folder;
+  SinkPlace folder;
   std::string blocked = folder.file("a-file");
   ck_assert(g_file_set_contents(blocked.c_str(), "a letter", -1, nullptr));
-  expect_error(run_line(source(3) + "checkpointsink job-id=j stage=s frame-store=" + blocked +
+  expect_error(run_line(test_source(3) + "checkpointsink job-id=j stage=s frame-store=" + blocked +
                         "/frames metadata-store=" + folder.database()),
                "gst-", blocked);
-  expect_error(run_line(source(3) + "checkpointsink job-id=j stage=s frame-store=" +
+  expect_error(run_line(test_source(3) + "checkpointsink job-id=j stage=s frame-store=" +
                         folder.file("frames") + " metadata-store=" + blocked),
                "gst-", blocked);
 }
 GST_END_TEST
 
 GST_START_TEST(g03_a_full_store_ends_with_an_error_and_a_loadable_part) {
-  Folder folder;
-  GstElement *pipeline = parse_line(
-      source(200) + "checkpointsink job-id=j stage=s pack-size=20000" + folder.gated_stores());
-  (void)StoreRegistry::instance().make_frame_store("gated://x");
+  SinkPlace folder;
+  GstElement *pipeline =
+      parse_line(test_source(200) + "checkpointsink job-id=j stage=s pack-size=20000" +
+                 folder.faulty_stores());
   int puts = 0;
-  gated->before("put", [&puts](const FrameStoreCall &, Cancellation &) {
+  folder.frames().before("put", [&puts](const FrameStoreCall &, Cancellation &) {
     return ++puts > 5 ? Status(Code::kNoSpace, "the disk is full") : Status::ok();
   });
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
@@ -203,21 +154,22 @@ GST_START_TEST(g03_a_full_store_ends_with_an_error_and_a_loadable_part) {
 GST_END_TEST
 
 GST_START_TEST(g19_an_error_upstream_never_completes) {
-  Folder folder;
-  BusLog log = run_line(source(100) + "identity error-after=50 ! checkpointsink job-id=j stage=s" +
-                        folder.stores());
+  SinkPlace folder;
+  BusLog log =
+      run_line(test_source(100) + "identity error-after=50 ! checkpointsink job-id=j stage=s" +
+               folder.stores());
   ck_assert(!log.errors.empty() && log.sources[0].find("identity") == 0);
   ck_assert(folder.value("SELECT state FROM stage_checkpoints") == "partial");
 }
 GST_END_TEST
 
 GST_START_TEST(g19_an_error_while_the_end_drains_never_completes) {
-  Folder folder;
+  SinkPlace folder;
   auto gate = std::make_shared<Gate>();
-  GstElement *pipeline = parse_line(
-      source(5) + "identity name=filter ! checkpointsink job-id=j stage=s" + folder.gated_stores());
-  (void)StoreRegistry::instance().make_frame_store("gated://x");
-  gated->before(
+  GstElement *pipeline =
+      parse_line(test_source(5) + "identity name=filter ! checkpointsink job-id=j stage=s" +
+                 folder.faulty_stores());
+  folder.frames().before(
       "put", [gate](const FrameStoreCall &, Cancellation &cancel) { return gate->pass(cancel); });
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
   gate->wait_for_arrivals(1);  // no pack was full, so this is the last one
@@ -238,13 +190,13 @@ GST_START_TEST(g19_an_error_while_the_end_drains_never_completes) {
 GST_END_TEST
 
 GST_START_TEST(g05_eos_waits_for_the_last_commit) {
-  Folder folder;
+  SinkPlace folder;
   Gate gate;
-  GstElement *pipeline = parse_line(
-      source(5) + "checkpointsink job-id=j stage=s commit-timeout=1000" + folder.gated_stores());
-  (void)StoreRegistry::instance().make_frame_store("gated://x");
-  gated->before("put",
-                [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  GstElement *pipeline =
+      parse_line(test_source(5) + "checkpointsink job-id=j stage=s commit-timeout=1000" +
+                 folder.faulty_stores());
+  folder.frames().before(
+      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
   expect_error(wait_for_end(pipeline), "gst-resource-error-quark/", "1000 ms");
   gst_element_set_state(pipeline, GST_STATE_NULL);
@@ -255,14 +207,13 @@ GST_END_TEST
 
 GST_START_TEST(g28_pausing_a_full_queue_or_a_draining_end_loses_nothing) {
   for (bool at_the_end : {false, true}) {
-    Folder folder;
+    SinkPlace folder;
     Gate gate;
     std::string tiny = at_the_end ? " " : " max-size-buffers=2 pack-size=9000 ";
-    GstElement *pipeline =
-        parse_line(source(40) + "checkpointsink job-id=j stage=s" + tiny + folder.gated_stores());
-    (void)StoreRegistry::instance().make_frame_store("gated://x");
-    gated->before("put",
-                  [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+    GstElement *pipeline = parse_line(test_source(40) + "checkpointsink job-id=j stage=s" + tiny +
+                                      folder.faulty_stores());
+    folder.frames().before(
+        "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     gate.wait_for_arrivals(1);
     for (int i = 0; i < 10; i++) {
@@ -284,14 +235,13 @@ GST_START_TEST(g28_pausing_a_full_queue_or_a_draining_end_loses_nothing) {
 GST_END_TEST
 
 GST_START_TEST(g28_stopping_while_the_store_is_blocked_returns) {
-  Folder folder;
+  SinkPlace folder;
   Gate gate;
-  GstElement *pipeline =
-      parse_line(source(-1) + "checkpointsink job-id=j stage=s stop-timeout=20 pack-size=9000" +
-                 folder.gated_stores());
-  (void)StoreRegistry::instance().make_frame_store("gated://x");
-  gated->before("put",
-                [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  GstElement *pipeline = parse_line(
+      test_source(-1) + "checkpointsink job-id=j stage=s stop-timeout=20 pack-size=9000" +
+      folder.faulty_stores());
+  folder.frames().before(
+      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
   gate.wait_for_arrivals(1);
   ck_assert(gst_element_set_state(pipeline, GST_STATE_NULL) == GST_STATE_CHANGE_SUCCESS);
@@ -303,9 +253,10 @@ GST_START_TEST(g28_stopping_while_the_store_is_blocked_returns) {
 GST_END_TEST
 
 GST_START_TEST(stopped_without_eos_keeps_what_came) {
-  Folder folder;
-  GstElement *pipeline = parse_line(
-      source(20) + "checkpointsink name=k job-id=j stage=s commit-interval=1" + folder.stores());
+  SinkPlace folder;
+  GstElement *pipeline =
+      parse_line(test_source(20) + "checkpointsink name=k job-id=j stage=s commit-interval=1" +
+                 folder.stores());
   GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "k");
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
   guint64 stored = 0;
@@ -324,9 +275,9 @@ GST_START_TEST(stopped_without_eos_keeps_what_came) {
 GST_END_TEST
 
 GST_START_TEST(a_property_can_not_change_while_running) {
-  Folder folder;
+  SinkPlace folder;
   GstElement *pipeline =
-      parse_line(source(-1) + "checkpointsink name=k job-id=j stage=s" + folder.stores());
+      parse_line(test_source(-1) + "checkpointsink name=k job-id=j stage=s" + folder.stores());
   GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "k");
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
   gst_element_get_state(pipeline, nullptr, nullptr, 20 * GST_SECOND);
@@ -347,9 +298,9 @@ GST_START_TEST(a_property_can_not_change_while_running) {
 GST_END_TEST
 
 GST_START_TEST(null_to_playing_a_hundred_times) {
-  Folder folder;
+  SinkPlace folder;
   GstElement *pipeline =
-      parse_line(source(2) + "checkpointsink job-id=j stage=s" + folder.stores());
+      parse_line(test_source(2) + "checkpointsink job-id=j stage=s" + folder.stores());
   for (int i = 0; i < 100; i++) {
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     if (i % 2) {
@@ -365,9 +316,9 @@ GST_START_TEST(null_to_playing_a_hundred_times) {
 GST_END_TEST
 
 GST_START_TEST(g15_two_sinks_of_one_pipeline_store_a_frame_once) {
-  Folder folder;
+  SinkPlace folder;
   BusLog log =
-      run_line(source(60) + "tee name=t t. ! queue ! checkpointsink job-id=j stage=a" +
+      run_line(test_source(60) + "tee name=t t. ! queue ! checkpointsink job-id=j stage=a" +
                folder.stores() + "t. ! queue ! checkpointsink job-id=j stage=b" + folder.stores());
   ck_assert(log.eos && log.errors.empty());
   std::string all = std::to_string(60 * 64 * 48 * 3 / 2);
@@ -377,7 +328,7 @@ GST_START_TEST(g15_two_sinks_of_one_pipeline_store_a_frame_once) {
 GST_END_TEST
 
 GST_START_TEST(g16_no_frame_is_a_checkpoint_too) {
-  Folder folder;
+  SinkPlace folder;
   BusLog log = run_line(
       "videotestsrc num-buffers=0 ! video/x-raw,format=I420 ! checkpointsink job-id=j stage=s" +
       folder.stores());
@@ -387,9 +338,9 @@ GST_START_TEST(g16_no_frame_is_a_checkpoint_too) {
 GST_END_TEST
 
 GST_START_TEST(job_and_parent_come_with_the_lineage) {
-  Folder folder;
+  SinkPlace folder;
   ck_assert(
-      run_line(source(3) + "checkpointsink job-id=street stage=decode" + folder.stores()).eos);
+      run_line(test_source(3) + "checkpointsink job-id=street stage=decode" + folder.stores()).eos);
   Lineage lineage;
   lineage.job_id = "street";
   lineage.checkpoint = *Uuid::parse(folder.value("SELECT id FROM stage_checkpoints"));
@@ -420,7 +371,7 @@ GST_START_TEST(job_and_parent_come_with_the_lineage) {
 GST_END_TEST
 
 GST_START_TEST(data_after_eos_opens_the_next_version) {
-  Folder folder;
+  SinkPlace folder;
   GstElement *sink = gst_element_factory_make("checkpointsink", nullptr);
   g_object_set(sink, "stage", "s", "job-id", "j", "frame-store", folder.file("frames").c_str(),
                "metadata-store", folder.database().c_str(), nullptr);
@@ -445,7 +396,7 @@ GST_START_TEST(data_after_eos_opens_the_next_version) {
 GST_END_TEST
 
 GST_START_TEST(the_next_version_begins_with_all_that_still_holds) {
-  Folder folder;
+  SinkPlace folder;
   GstElement *sink = gst_element_factory_make("checkpointsink", nullptr);
   g_object_set(sink, "stage", "s", "job-id", "j", "frame-store", folder.file("frames").c_str(),
                "metadata-store", folder.database().c_str(), nullptr);
@@ -477,9 +428,9 @@ GST_START_TEST(the_next_version_begins_with_all_that_still_holds) {
 GST_END_TEST
 
 GST_START_TEST(a_handler_on_the_bus_may_stop_the_element) {
-  Folder folder;
+  SinkPlace folder;
   GstElement *pipeline =
-      parse_line(source(-1) + "checkpointsink name=k job-id=j stage=s stop-timeout=0 " +
+      parse_line(test_source(-1) + "checkpointsink name=k job-id=j stage=s stop-timeout=0 " +
                  "commit-interval=1" + folder.stores());
   struct Handler {
     GstElement *pipeline;
@@ -525,7 +476,7 @@ GST_START_TEST(a_handler_on_the_bus_may_stop_the_element) {
 GST_END_TEST
 
 GST_START_TEST(g13_a_gap_keeps_its_place) {
-  Folder folder;
+  SinkPlace folder;
   GstElement *sink = gst_element_factory_make("checkpointsink", nullptr);
   g_object_set(sink, "stage", "s", "job-id", "j", "frame-store", folder.file("frames").c_str(),
                "metadata-store", folder.database().c_str(), nullptr);
@@ -546,13 +497,12 @@ GST_START_TEST(g13_a_gap_keeps_its_place) {
 GST_END_TEST
 
 GST_START_TEST(g28_a_flush_while_the_end_drains_loses_nothing) {
-  Folder folder;
+  SinkPlace folder;
   Gate gate;
-  (void)StoreRegistry::instance().make_frame_store("gated://x");
-  gated->before("put",
-                [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
+  folder.frames().before(
+      "put", [&](const FrameStoreCall &, Cancellation &cancel) { return gate.pass(cancel); });
   GstElement *sink = gst_element_factory_make("checkpointsink", nullptr);
-  g_object_set(sink, "stage", "s", "job-id", "j", "frame-store", "gated://x", "metadata-store",
+  g_object_set(sink, "stage", "s", "job-id", "j", "frame-store", "faulty://x", "metadata-store",
                folder.database().c_str(), nullptr);
   GstHarness *harness = gst_harness_new_with_element(sink, "sink", nullptr);
   gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
