@@ -6,8 +6,6 @@
 #include <vector>
 
 #include "common/uuid.h"
-#include "core/codec.h"
-#include "core/names.h"
 #include "elements/buffer_input.h"
 #include "elements/error_table.h"
 #include "elements/event_codec.h"
@@ -162,31 +160,12 @@ bool Recorder::start(const RecorderSettings &settings) {
     interrupts_ = 0;
     metas_ = std::move(metas);
   }
-  auto check = [&]() -> Status {
-    if (settings_.stage.empty())
-      return Status(Code::kInvalidArgument, "no stage is set",
-                    "name the stage boundary: stage=decode");
-    CHECKPOINT_RETURN_IF_ERROR(check_name("stage", settings_.stage));
-    if (!settings_.job_id.empty())
-      CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", settings_.job_id));
-    if (!settings_.parent_id.empty() && !Uuid::parse(settings_.parent_id))
-      return Status(Code::kInvalidArgument, "parent-id is no checkpoint id",
-                    "it looks like 1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b");
-    if (!codec_available(settings_.writer.codec))
-      return Status(Code::kUnsupported,
-                    std::string("this build has no codec ") + codec_name(settings_.writer.codec));
-    // Makes and throws away: a URI that can't work is said now and here.
-    const StoreRegistry &stores = StoreRegistry::instance();
-    CHECKPOINT_RETURN_IF_ERROR(stores.make_frame_store(settings_.frame_store).status());
-    if (!settings_.metadata_store.empty())
-      CHECKPOINT_RETURN_IF_ERROR(stores.make_metadata_store(settings_.metadata_store).status());
-    return Status::ok();
-  };
-  Status status = check();
-  if (!status.is_ok()) {
-    report(status);
+  auto fields = checked_fields(settings_);
+  if (!fields.is_ok()) {
+    report(fields.status());
     return false;
   }
+  given_ = std::move(fields).value();
   return true;
 }
 
@@ -405,11 +384,7 @@ std::string job_from_context(GstElement *element) {
 bool Recorder::begin() {
   if (begun_) return true;
   if (observer_->reported()) return false;
-  CheckpointFields fields;
-  fields.stage = settings_.stage;
-  fields.stage_index = settings_.stage_index;
-  fields.profile_name = settings_.profile_name;
-  fields.job_id = settings_.job_id;
+  CheckpointFields fields = given_;
   if (fields.job_id.empty() && lineage_) fields.job_id = lineage_->job_id;
   if (fields.job_id.empty()) fields.job_id = job_from_context(element_);
   if (fields.job_id.empty()) {
@@ -422,14 +397,15 @@ bool Recorder::begin() {
                   "name the video that is worked on: job-id=street"));
     return false;
   }
-  bool parent_is_hint = settings_.parent_id.empty();
-  if (!parent_is_hint) {
-    fields.parent = Uuid::parse(settings_.parent_id);
-  } else if (lineage_ && lineage_->job_id == fields.job_id) {
-    fields.parent = lineage_->checkpoint;
-    if (fields.stage_index < 0) fields.stage_index = lineage_->stage_index + 1;
+  const bool parent_is_hint = !given_.parent;
+  if (lineage_ && lineage_->job_id == fields.job_id) {
+    if (parent_is_hint) {
+      fields.parent = lineage_->checkpoint;
+      if (fields.stage_index < 0) fields.stage_index = lineage_->stage_index + 1;
+    }
+    // What comes from a scenario never becomes part of the base.
+    if (!settings_.scenario) fields.branch = lineage_->branch;
   }
-  fields.video_path = settings_.video_path;
   if (fields.video_path.empty() && lineage_) fields.video_path = lineage_->video_path;
   if (fields.video_path.empty()) fields.video_path = upstream_uri();
   fields.video_path = readable_path(fields.video_path);

@@ -29,6 +29,8 @@ class MetaWatch;
 // As the properties of that name; docs/elements/checkpointsink.md.
 struct RecorderSettings {
   std::string job_id, stage, parent_id, frame_store, metadata_store, video_path, profile_name;
+  std::optional<std::string> scenario;  // '' is a scenario without a label
+  std::string stage_output_key, config_overrides, config_snapshot, stage_stats, filtered_sequences;
   int stage_index = -1;
   WriterOptions writer;
   unsigned commit_timeout_ms = 120000;
@@ -37,6 +39,10 @@ struct RecorderSettings {
   bool strict_metas = false;
   S3Properties s3;
 };
+
+// What every checkpoint is given by these settings, or why they can't work. Reads the files that
+// they name; touches no store.
+Result<CheckpointFields> checked_fields(const RecorderSettings &settings);
 
 class Recorder {
  public:
@@ -48,7 +54,7 @@ class Recorder {
   explicit Recorder(GstElement *element);
   ~Recorder();
 
-  // Checks the settings; touches no disk or network. False: an error was posted. The application's
+  // Checks the settings; touches no store. False: an error was posted. The application's
   // thread.
   bool start(const RecorderSettings &settings);
   // Begins to connect and to watch the pipeline for errors, until stop(). False: that failed at
@@ -96,6 +102,7 @@ class Recorder {
 
   GstElement *const element_;
   RecorderSettings settings_;
+  CheckpointFields given_;  // by the settings, once start() has checked them
   std::shared_ptr<Observer> observer_;
 
   // The application's thread's, but that the streaming thread reads watch_.

@@ -16,6 +16,12 @@ enum Property : guint {
   kMetadataStore,
   kVideoPath,
   kProfileName,
+  kScenario,
+  kStageOutputKey,
+  kConfigOverrides,
+  kConfigSnapshot,
+  kStageStats,
+  kFilteredSequences,
   kCodec,
   kPackSize,
   kCommitInterval,
@@ -107,6 +113,20 @@ void install_recorder_properties(GObjectClass *klass) {
        "Where the video came from (default: from upstream)");
   text(kProfileName, "profile-name", "Profile name",
        "Name of the set of settings in use; kept as given");
+  text(kScenario, "scenario", "Scenario",
+       "Label of the scenario that this is part of; may be empty (unset = that of a checkpointsrc "
+       "upstream, else the base)");
+  text(kStageOutputKey, "stage-output-key", "Stage output key",
+       "Where else this stage put its results; kept as given");
+  text(kConfigOverrides, "config-overrides", "Config overrides",
+       "The settings that were overridden: one JSON object, or @ and the path of a file");
+  text(kConfigSnapshot, "config-snapshot", "Config snapshot",
+       "All settings as they were resolved: one JSON object, or @ and the path of a file");
+  text(kStageStats, "stage-stats", "Stage stats",
+       "What this stage tells about its work: one JSON object, or @ and the path of a file");
+  text(kFilteredSequences, "filtered-frame-sequences", "Filtered frame sequences",
+       "The frames that this stage lets through: a JSON array of sequences, or @ and the path of a "
+       "file (unset = those that arrive)");
   g_object_class_install_property(
       klass, kCodec,
       g_param_spec_enum("codec", "Codec", "Lossless compression of raw frames", codec_type(),
@@ -174,6 +194,25 @@ bool set_recorder_property(RecorderSettings &s, guint id, const GValue *value) {
     case kProfileName:
       set_text(s.profile_name, value);
       return true;
+    case kScenario:
+      s.scenario.reset();
+      if (g_value_get_string(value)) s.scenario = g_value_get_string(value);
+      return true;
+    case kStageOutputKey:
+      set_text(s.stage_output_key, value);
+      return true;
+    case kConfigOverrides:
+      set_text(s.config_overrides, value);
+      return true;
+    case kConfigSnapshot:
+      set_text(s.config_snapshot, value);
+      return true;
+    case kStageStats:
+      set_text(s.stage_stats, value);
+      return true;
+    case kFilteredSequences:
+      set_text(s.filtered_sequences, value);
+      return true;
     case kCodec:
       s.writer.codec = static_cast<Codec>(g_value_get_enum(value));
       return true;
@@ -238,6 +277,24 @@ bool get_recorder_property(const RecorderSettings &s, guint id, GValue *value) {
       return true;
     case kProfileName:
       get_text(value, s.profile_name);
+      return true;
+    case kScenario:
+      g_value_set_string(value, s.scenario ? s.scenario->c_str() : nullptr);
+      return true;
+    case kStageOutputKey:
+      get_text(value, s.stage_output_key);
+      return true;
+    case kConfigOverrides:
+      get_text(value, s.config_overrides);
+      return true;
+    case kConfigSnapshot:
+      get_text(value, s.config_snapshot);
+      return true;
+    case kStageStats:
+      get_text(value, s.stage_stats);
+      return true;
+    case kFilteredSequences:
+      get_text(value, s.filtered_sequences);
       return true;
     case kCodec:
       g_value_set_enum(value, static_cast<int>(s.writer.codec));

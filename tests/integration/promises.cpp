@@ -74,6 +74,94 @@ GST_START_TEST(g09_a_flipped_byte_is_found_and_the_rest_still_plays) {
 }
 GST_END_TEST
 
+GST_START_TEST(g14_every_field_that_was_given_comes_back) {
+  Home home;
+  const auto write = [&](const char *name, const std::string &text) {
+    ck_assert(g_file_set_contents(home.file(name).c_str(), text.data(),
+                                  static_cast<gssize>(text.size()), nullptr));
+    return "@" + home.file(name);
+  };
+  const std::string overrides = R"({"threshold": 0.25, "text": "a'b \"c\""})";
+  const std::string snapshot = R"({"größe": [1, 2.5, null], "deep": {"a": true}})";
+  const std::string stats = R"({"faces": 3})";
+  must_succeed(
+      SmallFilm::line() +
+      "checkpointsink job-id=j stage=detect stage-index=4 scenario=dim "
+      "video-path=/films/a.mp4 profile-name=night stage-output-key=out/faces.json "
+      "config-overrides=" +
+      write("overrides.json", overrides) + " config-snapshot=" + write("snapshot.json", snapshot) +
+      " stage-stats=" + write("stats.json", stats) +
+      " filtered-frame-sequences=" + write("filtered.json", "[3, 0, \"18446744073709551615\"]"));
+  const auto row = [&](const std::string &what) {
+    return home.value("SELECT " + what + " FROM stage_checkpoints");
+  };
+  ck_assert(row("job_id") == "j");
+  ck_assert(row("stage") == "detect");
+  ck_assert(row("stage_index") == "4");
+  ck_assert(row("is_scenario") == (store_pair().rows == "postgres" ? "t" : "1"));
+  ck_assert(row("scenario_label") == "dim");
+  ck_assert(row("video_path") == "/films/a.mp4");
+  ck_assert(row("profile_name") == "night");
+  ck_assert(row("stage_output_key") == "out/faces.json");
+  ck_assert(row("config_overrides") == overrides);
+  ck_assert(row("config_snapshot") == snapshot);
+  ck_assert(row("stats") == stats);
+  ck_assert(row("filtered_frame_sequences") == "[3,0,\"18446744073709551615\"]");
+  const std::string prefix = row("frames_prefix");
+  ck_assert(prefix == "j/frames/");
+  const std::string each = store_pair().rows == "postgres" ? "json_each_text" : "json_each";
+  ck_assert(home.value("SELECT count(*) FROM stage_checkpoints, " + each +
+                       "(frames_manifest) AS f WHERE f.value LIKE 'j/frames/%'") ==
+            std::to_string(SmallFilm::kFrames));
+  ck_assert(row("json_array_length(frames_meta)") == std::to_string(SmallFilm::kFrames));
+
+  must_fail(SmallFilm::line() + "checkpointsink job-id=j stage=s config-overrides=" +
+                write("overrides.json", "[1]"),
+            "checkpointsink0", {"Config-overrides", "one JSON object"});
+  must_fail(SmallFilm::line() + "checkpointsink job-id=j stage=s stage-stats=@/nowhere",
+            "checkpointsink0", {"Stage-stats", "/nowhere"});
+}
+GST_END_TEST
+
+GST_START_TEST(g18_a_scenario_and_the_base_never_stand_in_for_each_other) {
+  Home home;
+  const auto film = [](int frames) {
+    return "videotestsrc num-buffers=" + std::to_string(frames) +
+           " ! video/x-raw,format=GRAY8,width=64,height=48 ! checkpointsink job-id=j stage=";
+  };
+  const auto frames_of = [&](const std::string &what) {
+    must_succeed("checkpointsrc job-id=j " + what +
+                 " ! filesink location=" + home.file("played.raw"));
+    return contents(home.file("played.raw")).size() / SmallFilm::kFrameBytes;
+  };
+  // One after the other: neither the newest nor the first is what is meant.
+  must_succeed(film(3) + "decode");
+  must_succeed(film(5) + "decode scenario=dim");
+  must_succeed(film(7) + "decode scenario='\"\"'");
+  must_succeed(film(2) + "only-dim scenario=dim");
+  must_succeed(film(1) + "only-base");
+  ck_assert_uint_eq(frames_of("stage=decode"), 3);
+  ck_assert_uint_eq(frames_of("stage=decode scenario=dim"), 5);
+  ck_assert_uint_eq(frames_of("stage=decode scenario='\"\"'"), 7);
+  must_fail("checkpointsrc job-id=j stage=only-dim ! fakesink", "checkpointsrc0",
+            {"\"only-dim\"", "in scenarios \"dim\""});
+  must_fail("checkpointsrc job-id=j stage=only-base scenario=dim ! fakesink", "checkpointsrc0",
+            {"\"only-base\" in scenario \"dim\""});
+
+  // What is run from a scenario is part of it, and from the base of the base, unless it is said.
+  must_succeed("checkpointsrc job-id=j stage=decode scenario=dim ! checkpointsink stage=detect");
+  must_fail("checkpointsrc job-id=j stage=detect ! fakesink", "checkpointsrc0",
+            {"\"detect\"", "in scenarios \"dim\""});
+  ck_assert_uint_eq(frames_of("stage=detect scenario=dim"), 5);
+  must_succeed("checkpointsrc job-id=j stage=decode ! checkpointsink stage=detect");
+  ck_assert_uint_eq(frames_of("stage=detect"), 3);
+  must_succeed("checkpointsrc job-id=j stage=decode ! checkpointsink stage=track scenario=bright");
+  ck_assert_uint_eq(frames_of("stage=track scenario=bright"), 3);
+  // Versions are counted for each.
+  ck_assert(home.value("SELECT max(version) FROM stage_checkpoints") == "1");
+}
+GST_END_TEST
+
 GST_START_TEST(g21_of_two_writers_of_a_stage_one_commits) {
   SmallFilm film;
   DurablePlace place(film);
@@ -176,6 +264,8 @@ static Suite *promises_suite() {
   TCase *tc = tcase_create("promises");
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g09_a_flipped_byte_is_found_and_the_rest_still_plays);
+  tcase_add_test(tc, g14_every_field_that_was_given_comes_back);
+  tcase_add_test(tc, g18_a_scenario_and_the_base_never_stand_in_for_each_other);
   tcase_add_test(tc, g21_of_two_writers_of_a_stage_one_commits);
   tcase_add_test(tc, g22_a_writer_that_was_stopped_past_its_lease_commits_no_more);
   tcase_add_test(tc, g40_an_empty_place_is_not_a_checkpoint_without_frames);
