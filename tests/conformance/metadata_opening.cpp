@@ -41,6 +41,57 @@ GST_START_TEST(g32_many_open_an_empty_place_at_once) {
 }
 GST_END_TEST
 
+GST_START_TEST(g32_version_1_migrates_with_its_rows) {
+  std::unique_ptr<MetadataStorePlace> place = cases()[static_cast<size_t>(__i__)].make_place();
+  if (!place->make_released(1)) return;
+  // By many at once: one of them does it.
+  std::vector<std::shared_ptr<MetadataStore>> stores(4);
+  std::vector<Status> statuses(stores.size());
+  run_threads(static_cast<unsigned>(stores.size()), [&](unsigned i) {
+    Cancellation cancel;
+    stores[i] = place->make();
+    statuses[i] = stores[i]->open(cancel);
+  });
+  for (const Status &status : statuses) MUST(status);
+
+  Cancellation cancel;
+  MetadataStore &store = *stores[0];
+  const auto uuid = [](char digit) {
+    std::string text = "dddddddd-dddd-4ddd-8ddd-dddddddddddd";
+    std::replace(text.begin(), text.end(), 'd', digit);
+    return *Uuid::parse(text);
+  };
+  ck_assert(MUST(store.uuid(cancel)) == uuid('1'));
+  const FrameStoreRow frames = MUST(store.frame_stores(cancel)).at(0);
+  ck_assert(frames.uuid == uuid('2') && frames.uri == "file:///frames" && frames.has_packs);
+  const JobRow job = *MUST(store.find_job("street", cancel));
+  ck_assert(job.uuid == uuid('3') && job.identity_key[31] == 31);
+  const CheckpointRow complete = MUST(store.get_checkpoint(uuid('4'), cancel));
+  ck_assert(complete.state == CheckpointState::kComplete && complete.frames == 2);
+  ck_assert(complete.fields.stats == "{\"faces\": 1}" && complete.fields.profile_name == "day");
+  ck_assert(MUST(store.get_checkpoint(uuid('6'), cancel)).reason == "power cut");
+  FramePage page;
+  page.checkpoint = complete.key;
+  const std::vector<FrameRow> rows = MUST(store.read_frames(page, cancel));
+  ck_assert(rows.size() == 2 && rows[1].pts == 40000000 && rows[1].has_metas);
+  ck_assert(rows[1].payload.offset == 320 && rows[1].record.offset == 4106);
+  ck_assert(MUST(store.read_caps(complete.key, cancel)).size() == 1);
+  ck_assert(MUST(store.read_events(complete.key, 0, kNone, 9, cancel)).size() == 1);
+  const PackRow pack = MUST(store.get_packs({&rows[0].payload.pack, 1}, cancel)).at(0);
+  ck_assert(pack.uuid == uuid('5') && pack.state == PackState::kReady && pack.size == 8192);
+  const Digest digest = digest_of(1);
+  ck_assert(MUST(store.find_payloads(job.key, frames.key, {&digest, 1}, cancel)).at(0).has_value());
+  ck_assert(!place->sql()->execute("UPDATE frame SET pts = 1").is_ok());
+
+  // It goes on where it was, and a migrated schema is what a new one is.
+  const Lease lease =
+      MUST(store.acquire_lease(job.key, {}, "decode", this_process(), kMinute, nullptr, cancel));
+  ck_assert(lease.epoch == 3);
+  CheckpointFields next = complete.fields;
+  ck_assert(MUST(store.create_checkpoint(lease, Uuid::random(), next, cancel)).version == 3);
+}
+GST_END_TEST
+
 GST_START_TEST(frame_stores_are_found_by_uuid) {
   Fixture f(__i__);
   const Uuid uuid = Uuid::random();
@@ -151,6 +202,7 @@ GST_END_TEST
 void checkpoint::conformance::add_opening_tests(TCase *tc, int stores) {
   tcase_add_loop_test(tc, the_store_keeps_its_identity, 0, stores);
   tcase_add_loop_test(tc, g32_many_open_an_empty_place_at_once, 0, stores);
+  tcase_add_loop_test(tc, g32_version_1_migrates_with_its_rows, 0, stores);
   tcase_add_loop_test(tc, frame_stores_are_found_by_uuid, 0, stores);
   tcase_add_loop_test(tc, g40_a_frame_store_has_packs_once_one_is_ready, 0, stores);
   tcase_add_loop_test(tc, a_job_raced_for_is_one_job, 0, stores);

@@ -40,6 +40,9 @@ class MetadataStorePlace {
   // long for locks.
   virtual std::shared_ptr<MetadataStore> make(std::chrono::milliseconds busy_timeout = kLong) = 0;
   virtual std::unique_ptr<SqlAccess> sql() { return nullptr; }
+  // Before the first store is opened: makes what release `version` of the schema was, with some
+  // rows (tests/conformance/released).
+  virtual bool make_released(int /* version */) { return false; }
   // As long as it lives, no store here gets to write.
   virtual std::shared_ptr<void> lock_out_writers() { return nullptr; }
   // Returns when a call waits for that lock.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "backends/postgres/postgres_store.h"
+#include "support/released.h"
 
 namespace checkpoint {
 
@@ -121,12 +122,27 @@ std::unique_ptr<SqlAccess> PostgresPlace::sql() {
   return std::make_unique<PostgresAccess>(postgres_server(), schema_);
 }
 
+bool PostgresPlace::make_released(int version) {
+  const std::string number = std::to_string(version);
+  PostgresAccess access(postgres_server());
+  must(access.execute("CREATE SCHEMA " + schema_));
+  must(access.execute("SET search_path TO " + schema_));
+  must(
+      access.execute(replace_all(released_sql("postgres-" + number + ".sql"), "@", schema_ + ".")));
+  std::string rows =
+      replace_all(released_sql("rows-" + number + ".sql"), "VERSION_COLUMN", ", schema_version");
+  rows = replace_all(replace_all(rows, "VERSION_VALUE", ", " + number), "X'", "'\\x");
+  must(access.execute(rows));
+  return true;
+}
+
 std::shared_ptr<void> PostgresPlace::lock_out_writers() {
   auto holder = std::make_shared<PostgresAccess>(postgres_server(), schema_);
   // Readers are let through.
   must(holder->execute(
       "BEGIN; LOCK TABLE store, frame_store, job, stage_lease, checkpoint, pack, checkpoint_pack, "
-      "digest, caps, frame, detection, event, commits IN EXCLUSIVE MODE"));
+      "digest, caps, frame, detection, event, commits, checkpoint_pin, reader_pin IN EXCLUSIVE "
+      "MODE"));
   return holder;
 }
 

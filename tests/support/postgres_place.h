@@ -43,6 +43,7 @@ class PostgresPlace : public MetadataStorePlace {
   std::string uri(std::chrono::milliseconds busy_timeout = kLong);
   std::shared_ptr<MetadataStore> make(std::chrono::milliseconds busy_timeout = kLong) override;
   std::unique_ptr<SqlAccess> sql() override;
+  bool make_released(int version) override;
   std::shared_ptr<void> lock_out_writers() override;
   void wait_until_a_call_waits() override;
 

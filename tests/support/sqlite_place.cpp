@@ -5,11 +5,13 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdio>
 #include <cstdlib>
 #include <mutex>
 
 #include "backends/sqlite/sqlite_store.h"
 #include "common/log.h"
+#include "support/released.h"
 
 namespace checkpoint {
 
@@ -140,6 +142,18 @@ std::shared_ptr<MetadataStore> SqlitePlace::make(std::chrono::milliseconds busy_
 }
 
 std::unique_ptr<SqlAccess> SqlitePlace::sql() { return open_sqlite(path()); }
+
+bool SqlitePlace::make_released(int version) {
+  const std::string number = std::to_string(version);
+  std::string rows = replace_all(released_sql("rows-" + number + ".sql"), "VERSION_COLUMN", "");
+  rows = replace_all(rows, "VERSION_VALUE", "");
+  const Status made =
+      sql()->execute(released_sql("sqlite-" + number + ".sql") + rows +
+                     "PRAGMA application_id = 1732471664; PRAGMA user_version = " + number);
+  if (!made.is_ok()) std::fprintf(stderr, "%s\n", made.to_string().c_str());
+  if (!made.is_ok()) std::abort();
+  return true;
+}
 
 std::shared_ptr<void> SqlitePlace::lock_out_writers() {
   std::shared_ptr<SqlAccess> holder = open_sqlite(path());

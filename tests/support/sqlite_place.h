@@ -17,6 +17,7 @@ class SqlitePlace : public MetadataStorePlace {
   std::string path() const { return folder_.file("checkpoints.db"); }
   std::shared_ptr<MetadataStore> make(std::chrono::milliseconds busy_timeout = kLong) override;
   std::unique_ptr<SqlAccess> sql() override;
+  bool make_released(int version) override;
   std::shared_ptr<void> lock_out_writers() override;
   void wait_until_a_call_waits() override;
   std::optional<uint64_t> work_done() override;

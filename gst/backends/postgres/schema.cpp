@@ -11,7 +11,7 @@ namespace checkpoint::postgres {
 namespace {
 
 // migrations[n] makes version n + 1 of version n.
-constexpr std::array<const char *, kSchemaVersion> kMigrations = {kSchema1};
+constexpr std::array<const char *, kSchemaVersion> kMigrations = {kSchema1, kSchema2};
 
 Result<bool> yes(Connection &connection, std::string_view sql, const std::string &name) {
   Query query = connection.query(sql);
@@ -64,7 +64,7 @@ Status migrate(Connection &connection) {
           "SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = "
           "c.relnamespace WHERE n.nspname = $1 AND c.relname IN ('store', 'frame_store', 'job', "
           "'stage_lease', 'checkpoint', 'pack', 'checkpoint_pack', 'digest', 'caps', 'frame', "
-          "'detection', 'event', 'commits', 'stage_checkpoints'))",
+          "'detection', 'event', 'commits', 'checkpoint_pin', 'reader_pin', 'stage_checkpoints'))",
           location.schema));
   if (version == 0 && foreign) return another_program(connection);
   for (size_t from = static_cast<size_t>(version); from < kMigrations.size(); from++)

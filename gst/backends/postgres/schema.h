@@ -7,7 +7,7 @@
 namespace checkpoint::postgres {
 
 // store.schema_version.
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 // The version of the schema that is there; 0: none, or an empty one.
 Result<int64_t> schema_version(Connection &connection);

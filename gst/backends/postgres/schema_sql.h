@@ -362,6 +362,81 @@ FROM @checkpoint AS c JOIN @job AS job ON job.key = c.job
 WHERE c.state <> 'deleted';
 )sql";
 
+// What a frame keeps when its payload moves into another pack.
+#define CHECKPOINT_KEPT_OF_FRAME                                                                \
+  "checkpoint, idx, sequence, payload_length, raw_length, checksum, codec, content, "           \
+  "record_pack, record_offset, record_length, has_metas, pts, dts, duration, stream_time, "     \
+  "buffer_offset, buffer_offset_end, flags, caps"
+
+// Version 2: pins, collection, and moving a payload into another pack.
+inline constexpr const char *kSchema2 = R"sql(
+CREATE TABLE @checkpoint_pin (
+  checkpoint bigint PRIMARY KEY REFERENCES @checkpoint (key),
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE @reader_pin (
+  id uuid NOT NULL,
+  checkpoint bigint NOT NULL REFERENCES @checkpoint (key),
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (id, checkpoint)
+);
+CREATE INDEX reader_pin_by_checkpoint ON @reader_pin (checkpoint);
+
+ALTER TABLE @pack ADD COLUMN state_since timestamptz;
+UPDATE @pack SET state_since = clock_timestamp() WHERE state IN ('condemned', 'deleted');
+DROP INDEX @pack_by_state;
+CREATE INDEX pack_by_state ON @pack (frame_store, state, key);
+
+CREATE FUNCTION @refuse_pinned() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+  IF EXISTS (SELECT FROM @checkpoint_pin AS p WHERE p.checkpoint = OLD.key) THEN
+    RAISE EXCEPTION 'checkpoint: a pinned checkpoint is not deleted'
+      USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $body$;
+CREATE TRIGGER protect_pinned BEFORE UPDATE ON @checkpoint FOR EACH ROW
+WHEN (NEW.state = 'deleted' AND OLD.state <> 'deleted') EXECUTE FUNCTION @refuse_pinned();
+
+-- The payload of a frame may move into a pack that a collector made (checkpoint = 0), and nothing
+-- else of the frame changes with that.
+CREATE FUNCTION @refuse_frame_update() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+  IF EXISTS (SELECT FROM (SELECT checkpoint FROM old_rows UNION SELECT checkpoint FROM new_rows) AS n
+             JOIN @checkpoint AS c ON c.key = n.checkpoint WHERE c.state = 'complete')
+     AND (EXISTS (SELECT )sql" CHECKPOINT_KEPT_OF_FRAME R"sql( FROM old_rows
+                  EXCEPT ALL SELECT )sql" CHECKPOINT_KEPT_OF_FRAME R"sql( FROM new_rows)
+          OR EXISTS (SELECT FROM new_rows AS n LEFT JOIN @pack AS p ON p.key = n.pack
+                     WHERE p.checkpoint IS DISTINCT FROM 0)) THEN
+    RAISE EXCEPTION '%: a complete checkpoint never changes', TG_TABLE_NAME
+      USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NULL;
+END $body$;
+DROP TRIGGER protect_update ON @frame;
+CREATE TRIGGER protect_update AFTER UPDATE ON @frame
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION @refuse_frame_update();
+
+-- What was moved away needs no reference any more.
+CREATE FUNCTION @refuse_reference_delete() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+  IF EXISTS (SELECT FROM old_rows AS o JOIN @checkpoint AS c ON c.key = o.checkpoint
+             LEFT JOIN @pack AS p ON p.key = o.pack
+             WHERE c.state = 'complete' AND p.state NOT IN ('condemned', 'deleted')) THEN
+    RAISE EXCEPTION '%: a complete checkpoint never changes', TG_TABLE_NAME
+      USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NULL;
+END $body$;
+DROP TRIGGER protect_delete ON @checkpoint_pack;
+CREATE TRIGGER protect_delete AFTER DELETE ON @checkpoint_pack
+REFERENCING OLD TABLE AS old_rows
+FOR EACH STATEMENT EXECUTE FUNCTION @refuse_reference_delete();
+)sql";
+
+#undef CHECKPOINT_KEPT_OF_FRAME
 #undef CHECKPOINT_TEXT_U64
 #undef CHECKPOINT_JSON_U64
 #undef CHECKPOINT_PROTECT_EDITS

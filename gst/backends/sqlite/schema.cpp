@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kApplicationId = 0x67436b70;
 
 // migrations[n] makes version n + 1 of version n.
-constexpr std::array<const char *, kSchemaVersion> kMigrations = {kSchema1};
+constexpr std::array<const char *, kSchemaVersion> kMigrations = {kSchema1, kSchema2};
 
 Result<int64_t> number(Connection &connection, const char *sql) {
   Query query = connection.query(sql);

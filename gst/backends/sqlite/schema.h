@@ -7,7 +7,7 @@
 namespace checkpoint::sqlite {
 
 // PRAGMA user_version.
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 // Sets the journal mode, then makes the schema or migrates it, under the write lock. Any number of
 // processes may do it at once. kNewerSchema: made by a newer release.

@@ -293,6 +293,54 @@ FROM checkpoint AS c JOIN job ON job.key = c.job
 WHERE c.state <> 'deleted';
 )sql";
 
+// Version 2: pins, collection, and moving a payload into another pack.
+inline constexpr const char *kSchema2 = R"sql(
+CREATE TABLE checkpoint_pin (
+  checkpoint INTEGER PRIMARY KEY REFERENCES checkpoint (key),
+  created_at REAL NOT NULL DEFAULT (julianday('now'))
+);
+
+CREATE TABLE reader_pin (
+  id TEXT NOT NULL,
+  checkpoint INTEGER NOT NULL REFERENCES checkpoint (key),
+  expires_at REAL NOT NULL,
+  PRIMARY KEY (id, checkpoint)
+) WITHOUT ROWID;
+CREATE INDEX reader_pin_by_checkpoint ON reader_pin (checkpoint);
+
+ALTER TABLE pack ADD COLUMN state_since REAL;
+UPDATE pack SET state_since = julianday('now') WHERE state IN ('condemned', 'deleted');
+
+CREATE TRIGGER checkpoint_pinned BEFORE UPDATE ON checkpoint
+WHEN NEW.state = 'deleted' AND OLD.state <> 'deleted' AND
+  EXISTS (SELECT 1 FROM checkpoint_pin WHERE checkpoint = OLD.key)
+BEGIN SELECT RAISE(ABORT, 'checkpoint: a pinned checkpoint is not deleted'); END;
+
+-- The payload of a frame may move into a pack that a collector made (checkpoint = 0), and nothing
+-- else of the frame changes with that.
+DROP TRIGGER frame_update;
+CREATE TRIGGER frame_update BEFORE UPDATE ON frame
+WHEN ((SELECT state FROM checkpoint WHERE key = OLD.checkpoint) = 'complete' OR
+  (SELECT state FROM checkpoint WHERE key = NEW.checkpoint) = 'complete') AND
+  ((SELECT checkpoint FROM pack WHERE key = NEW.pack) IS NOT 0 OR
+   (NEW.checkpoint, NEW.idx, NEW.sequence, NEW.payload_length, NEW.raw_length, NEW.checksum,
+    NEW.codec, NEW.content, NEW.record_pack, NEW.record_offset, NEW.record_length, NEW.has_metas,
+    NEW.pts, NEW.dts, NEW.duration, NEW.stream_time, NEW.buffer_offset, NEW.buffer_offset_end,
+    NEW.flags, NEW.caps) IS NOT
+   (OLD.checkpoint, OLD.idx, OLD.sequence, OLD.payload_length, OLD.raw_length, OLD.checksum,
+    OLD.codec, OLD.content, OLD.record_pack, OLD.record_offset, OLD.record_length, OLD.has_metas,
+    OLD.pts, OLD.dts, OLD.duration, OLD.stream_time, OLD.buffer_offset, OLD.buffer_offset_end,
+    OLD.flags, OLD.caps))
+BEGIN SELECT RAISE(ABORT, 'frame: a complete checkpoint never changes'); END;
+
+-- What was moved away needs no reference any more.
+DROP TRIGGER checkpoint_pack_delete;
+CREATE TRIGGER checkpoint_pack_delete BEFORE DELETE ON checkpoint_pack
+WHEN (SELECT state FROM checkpoint WHERE key = OLD.checkpoint) = 'complete' AND
+  (SELECT state FROM pack WHERE key = OLD.pack) NOT IN ('condemned', 'deleted')
+BEGIN SELECT RAISE(ABORT, 'checkpoint_pack: a complete checkpoint never changes'); END;
+)sql";
+
 #undef CHECKPOINT_JSON_U64
 #undef CHECKPOINT_PROTECT
 
