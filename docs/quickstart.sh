@@ -55,7 +55,7 @@ ninja -C "$work/meson" >>"$log" 2>&1 || { tail -n 30 "$log" >&2; failed "the bui
 
 # Here, and nowhere else.
 export XDG_DATA_HOME=$work/data GST_REGISTRY=$work/registry.bin
-export GST_PLUGIN_PATH=$work/meson/gst
+export GST_PLUGIN_PATH=$work/meson/gst/plugin
 unset GST_CHECKPOINT_FRAME_STORE GST_CHECKPOINT_METADATA_STORE GST_CHECKPOINT_JOB_ID
 database=$XDG_DATA_HOME/gst-checkpoint/checkpoints.db
 gst-inspect-1.0 checkpointsink >/dev/null 2>>"$log" || failed "GStreamer does not find the plugin"
