@@ -276,12 +276,14 @@ Status CheckpointWriter::push(std::unique_ptr<FrameInput> &frame, const FrameTim
 }
 
 Status CheckpointWriter::finish(std::optional<std::string> partial_reason,
-                                std::chrono::milliseconds timeout) {
+                                std::chrono::milliseconds timeout,
+                                std::optional<std::string> stats) {
   Impl &impl = *impl_;
   std::unique_lock lock(impl.mutex);
   if (!impl.draining) {
     impl.draining = true;
     if (!impl.partial_reason) impl.partial_reason = std::move(partial_reason);
+    impl.final_stats = std::move(stats);
     impl.work_due.notify_all();
     impl.poke_control();
   }

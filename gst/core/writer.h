@@ -106,10 +106,12 @@ class CheckpointWriter {
   Status push(std::unique_ptr<FrameInput> &frame, const FrameTiming &timing,
               std::optional<uint64_t> sequence);
   // Ends the checkpoint: commits all, then completes it, or leaves it partial with the reason.
+  // `stats`, a JSON object, takes the place of what begin() was given.
   // Waits; kCancelled as in push(): call again. kTimeout: not done within `timeout`; the checkpoint
   // stays partial and loadable. A last commit that is under way then is called back, and when that
   // comes too late, because all is durable, the end is a success.
-  Status finish(std::optional<std::string> partial_reason, std::chrono::milliseconds timeout);
+  Status finish(std::optional<std::string> partial_reason, std::chrono::milliseconds timeout,
+                std::optional<std::string> stats = {});
 
   // --- any thread
   // Makes push() and finish() return kCancelled until resume().

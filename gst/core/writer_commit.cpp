@@ -358,6 +358,7 @@ Status CheckpointWriter::Impl::commit_last(PendingCommit &head, CommitBatch &bat
   auto end_as = [&](bool complete) {
     head.closing = complete;
     batch.end = complete ? CommitBatch::End::kComplete : CommitBatch::End::kNo;
+    if (complete) batch.stats = final_stats;
     take_back = head.said_closing && !complete;
     completing = complete ? call_back : nullptr;
     room.notify_all();
@@ -412,6 +413,10 @@ Status CheckpointWriter::Impl::end_partial(const std::string &reason, Cancellati
   batch.end_time = end_time;
   batch.end = CommitBatch::End::kPartial;
   batch.reason = reason;
+  {
+    std::lock_guard lock(mutex);
+    batch.stats = final_stats;
+  }
   return commit_batch(batch, cancellation, cancellation);
 }
 

@@ -155,6 +155,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   std::optional<SteadyTime> stop_by;  // stop()'s deadline
   Status failure;
   std::optional<std::string> partial_reason;  // the end will be `partial`
+  std::optional<std::string> final_stats;     // finish()'s; once `draining` only read
   int threads = 0;
   // With whether it is gone, but for what its libraries tidy up. The writer joins or detaches them.
   std::vector<std::pair<std::thread, std::shared_ptr<bool>>> handles;

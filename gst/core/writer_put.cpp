@@ -109,9 +109,9 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
     // Only rows are needed from here on.
     record.metas.clear();
   }
-  append_record(
-      CommitRecord{commit.commit_no, commit.first_index, commit.slots.size(), commit.closing, {}},
-      records);
+  append_record(CommitRecord{commit.commit_no, commit.first_index, commit.slots.size(),
+                             commit.closing, commit.closing ? final_stats.value_or("") : ""},
+                records);
 
   SealedPack sealed_pack = std::move(*commit.builder).seal(records.take());
   std::optional<std::array<uint8_t, 32>> digest;

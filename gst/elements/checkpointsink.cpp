@@ -146,6 +146,7 @@ static GstFlowReturn gst_checkpoint_sink_render(GstBaseSink *sink, GstBuffer *bu
 static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
   Recorder &recorder = recorder_of(sink);
   bool ok = true;
+  auto answer = Recorder::Answer::kPassOn;
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_EOS:
       // The base class posts EOS when this returns; so all is durable by then.
@@ -158,10 +159,15 @@ static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
       break;  // through set_caps()
     default:
       if (gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED)
-        ok = recorder.event(event, GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP
-                                       ? [] { return GST_FLOW_FLUSHING; }
-                                       : wait_for_playing(sink));
+        answer = recorder.event(event, GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP
+                                           ? [] { return GST_FLOW_FLUSHING; }
+                                           : wait_for_playing(sink));
   }
+  if (answer == Recorder::Answer::kTaken) {
+    gst_event_unref(event);
+    return TRUE;
+  }
+  if (answer == Recorder::Answer::kFailed) ok = false;
   if (!ok) {
     gst_event_unref(event);
     return FALSE;

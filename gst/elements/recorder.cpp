@@ -1,134 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elements/recorder.h"
 
-#include <condition_variable>
-#include <thread>
 #include <vector>
 
 #include "common/uuid.h"
+#include "core/names.h"
 #include "elements/buffer_input.h"
-#include "elements/error_table.h"
 #include "elements/event_codec.h"
-#include "elements/first_answer.h"
 #include "elements/identity_meta.h"
+#include "elements/json_setting.h"
 #include "elements/meta_codec.h"
 #include "store/registry.h"
 #include "store/uri.h"
 
 namespace checkpoint {
-
-// The writer's news, told on its threads, as messages of the element.
-class Recorder::Observer : public WriterObserver {
- public:
-  Observer(GstElement *element, bool post_messages) : post_messages_(post_messages) {
-    g_weak_ref_init(&element_, element);
-  }
-  ~Observer() override { g_weak_ref_clear(&element_); }
-  Observer(const Observer &) = delete;
-  Observer &operator=(const Observer &) = delete;
-
-  // From here on nothing is posted, but for a message that is on its way already.
-  void detach() {
-    g_weak_ref_set(&element_, nullptr);
-    let_go(true);
-  }
-  // Whoever waits for the ERROR to be posted need not: the stream ends anyway.
-  void let_go(bool yes) {
-    std::lock_guard lock(mutex_);
-    let_go_ = yes;
-    posted_now_.notify_all();
-  }
-  // The one ERROR; false when there was one already. It is on the bus when this returns, whoever
-  // posted it, so that no flow error overtakes it.
-  bool report(const Status &status) {
-    {
-      std::unique_lock lock(mutex_);
-      if (reported_) {
-        wait_until_posted(lock);
-        return false;
-      }
-      reported_ = true;
-      poster_ = std::this_thread::get_id();
-    }
-    with_element([&](GstElement *element) { post_error(element, status); });
-    {
-      std::lock_guard lock(mutex_);
-      posted_ = true;
-      posted_now_.notify_all();
-    }
-    first_answer_.give(false);
-    return true;
-  }
-  // Waits a moment for the stores. False: an error is on the bus.
-  bool may_go_on() { return first_answer_.wait(kFirstAnswerPatience); }
-  // Is the ERROR on the bus?
-  bool reported() {
-    std::unique_lock lock(mutex_);
-    if (reported_) wait_until_posted(lock);
-    return reported_;
-  }
-  void warn(const Status &status) {
-    with_element([&](GstElement *element) { post_warning(element, status); });
-  }
-  void progress(GstProgressType type, const char *code, const std::string &text) {
-    if (!post_messages_) return;
-    with_element([&](GstElement *element) {
-      gst_element_post_message(
-          element, gst_message_new_progress(GST_OBJECT(element), type, code, text.c_str()));
-    });
-  }
-
-  void on_commit(const CommitInfo &info) override {
-    if (!post_messages_) return;
-    for (const char *name : {"gst-checkpoint-commit", "gst-checkpoint-complete"}) {
-      if (!info.complete && g_str_equal(name, "gst-checkpoint-complete")) break;
-      GstStructure *body = gst_structure_new(
-          name, "checkpoint-id", G_TYPE_STRING, info.checkpoint.to_string().c_str(), "job-id",
-          G_TYPE_STRING, info.job_id.c_str(), "stage", G_TYPE_STRING, info.stage.c_str(), "version",
-          G_TYPE_UINT, info.version, "commit-no", G_TYPE_UINT64, info.commit_no, "frames",
-          G_TYPE_UINT64, info.frames, "bytes-new", G_TYPE_UINT64, info.bytes_new, "bytes-reused",
-          G_TYPE_UINT64, info.bytes_reused, "elapsed", G_TYPE_UINT64,
-          static_cast<guint64>(info.elapsed.count()) * GST_MSECOND, "token", G_TYPE_UINT64,
-          info.token, nullptr);
-      with_element([&](GstElement *element) {
-        gst_element_post_message(
-            element, gst_message_new_element(GST_OBJECT(element), gst_structure_copy(body)));
-      });
-      gst_structure_free(body);
-    }
-  }
-  void on_warning(const Status &status) override { warn(status); }
-  void on_progress(const std::string &what, const std::string &text, int percent) override {
-    progress(percent >= 100 ? GST_PROGRESS_TYPE_COMPLETE : GST_PROGRESS_TYPE_START, what.c_str(),
-             text);
-    if (percent >= 100) first_answer_.give(true);  // what comes first is "connect"
-  }
-  void on_error(const Status &status) override { report(status); }
-
- private:
-  // No lock is held while posting, since a handler on the bus may call into the element, and may
-  // even stop it. The element is kept meanwhile.
-  void with_element(const std::function<void(GstElement *)> &call) {
-    auto *element = static_cast<GstElement *>(g_weak_ref_get(&element_));
-    if (!element) return;
-    call(element);
-    gst_object_unref(element);
-  }
-  // A handler of that very message does not wait for itself.
-  void wait_until_posted(std::unique_lock<std::mutex> &lock) {
-    if (poster_ == std::this_thread::get_id()) return;
-    posted_now_.wait(lock, [this] { return posted_ || let_go_; });
-  }
-
-  GWeakRef element_;
-  const bool post_messages_;
-  std::mutex mutex_;
-  std::condition_variable posted_now_;
-  bool reported_ = false, posted_ = false;  // protected by mutex_
-  bool let_go_ = false;                     // protected by mutex_
-  std::thread::id poster_;                  // protected by mutex_
-  FirstAnswer first_answer_;
-};
 
 Recorder::Recorder(GstElement *element) : element_(element) {}
 
@@ -149,8 +34,10 @@ bool Recorder::start(const RecorderSettings &settings) {
   begun_ = ending_ = false;
   caps_.reset();
   lineage_.reset();
+  ended_.reset();
+  next_.reset();
   if (observer_) observer_->detach();
-  observer_ = std::make_shared<Observer>(element_, settings.post_messages);
+  observer_ = std::make_shared<RecorderObserver>(element_, settings.post_messages);
   auto metas = std::make_shared<MetaWatch>(
       settings.strict_metas,
       [observer = observer_](const Status &status) { observer->warn(status); });
@@ -169,53 +56,6 @@ bool Recorder::start(const RecorderSettings &settings) {
   return true;
 }
 
-// What other elements of the pipeline have said. A closure of the bus holds it, since an error may
-// be on its way while we go.
-struct Recorder::BusWatch {
-  explicit BusWatch(GstElement *own) : own_element(GST_OBJECT(own)) {}
-  // On the thread that posts the error, before the EOS that follows it.
-  static void on_error(GstBus *, GstMessage *message, gpointer data) {
-    auto &watch = **static_cast<std::shared_ptr<BusWatch> *>(data);
-    if (GST_MESSAGE_SRC(message) == watch.own_element) return;
-    GError *error = nullptr;
-    gst_message_parse_error(message, &error, nullptr);
-    std::string text =
-        GST_MESSAGE_SRC(message) ? std::string(GST_MESSAGE_SRC_NAME(message)) + ": " : "";
-    text += error ? error->message : "error";
-    g_clear_error(&error);
-    std::shared_ptr<CheckpointWriter> writer;
-    {
-      std::lock_guard lock(watch.mutex);
-      if (watch.first_error.empty()) watch.first_error = "an element failed: " + text;
-      text = watch.first_error;
-      writer = watch.writer.lock();
-    }
-    if (writer) writer->doubt(text);
-  }
-  // From here on an error makes this writer's checkpoint partial, also while its end is on its way.
-  void follow(const std::shared_ptr<CheckpointWriter> &next) {
-    std::string text;
-    {
-      std::lock_guard lock(mutex);
-      writer = next;
-      text = first_error;
-    }
-    if (!text.empty()) next->doubt(text);
-  }
-  static void drop(gpointer data, GClosure *) {
-    delete static_cast<std::shared_ptr<BusWatch> *>(data);
-  }
-  std::string error() {
-    std::lock_guard lock(mutex);
-    return first_error;
-  }
-
-  GstObject *const own_element;  // compared only
-  std::mutex mutex;
-  std::string first_error;                 // protected by mutex
-  std::weak_ptr<CheckpointWriter> writer;  // protected by mutex
-};
-
 void Recorder::open_writer() {
   std::string metadata =
       settings_.metadata_store.empty() ? default_metadata_store_uri() : settings_.metadata_store;
@@ -231,41 +71,35 @@ void Recorder::open_writer() {
   watch_->follow(opened);
 }
 
+// What follows an end begins with what still holds.
+void Recorder::open_next() {
+  open_writer();
+  auto current = writer();
+  if (caps_) (void)current->set_caps(caps_->text());
+  for (const EventPtr &sticky : sticky_events()) {
+    auto encoded = encode_event(sticky.get());
+    if (encoded.is_ok() && *encoded)
+      (void)current->push_event((*encoded)->type, std::move((*encoded)->body));
+  }
+}
+
 bool Recorder::run() {
-  // The pipeline's bus, not the one that a bin gives its children: an error of any element counts.
-  GstObject *top = GST_OBJECT(gst_object_ref(element_));
-  while (GstObject *parent = gst_object_get_parent(top)) {
-    gst_object_unref(top);
-    top = parent;
-  }
-  watch_ = std::make_shared<BusWatch>(element_);
-  bus_ = gst_element_get_bus(GST_ELEMENT(top));
-  gst_object_unref(top);
-  if (bus_) {
-    gst_bus_enable_sync_message_emission(bus_);
-    bus_handler_ = g_signal_connect_data(
-        bus_, "sync-message::error", G_CALLBACK(BusWatch::on_error),
-        new std::shared_ptr<BusWatch>(watch_), BusWatch::drop, static_cast<GConnectFlags>(0));
-  }
+  watch_ = std::make_unique<ErrorWatch>(element_);
   if (!writer()) open_writer();
   return observer_->may_go_on();
 }
 
 void Recorder::stop() {
-  if (bus_) {
-    g_signal_handler_disconnect(bus_, bus_handler_);
-    gst_bus_disable_sync_message_emission(bus_);
-    g_clear_object(&bus_);
-  }
+  const std::string error = watch_ ? watch_->error() : "";
+  watch_.reset();
   std::shared_ptr<CheckpointWriter> last;
   {
     std::lock_guard lock(mutex_);
     last = std::exchange(writer_, nullptr);
   }
   if (!last) return;
-  std::string reason = watch_ ? watch_->error() : "";
-  if (reason.empty()) reason = "stopped before the end of the stream";
-  uint64_t lost = last->stop(std::chrono::milliseconds(settings_.stop_timeout_ms), reason);
+  uint64_t lost = last->stop(std::chrono::milliseconds(settings_.stop_timeout_ms),
+                             error.empty() ? "stopped before the end of the stream" : error);
   if (lost && !observer_->reported()) {
     observer_->warn(Status(
         Code::kTimeout,
@@ -300,30 +134,70 @@ bool Recorder::set_caps(GstCaps *caps) {
   return true;
 }
 
-bool Recorder::event(GstEvent *event, const WaitFunction &wait) {
+Recorder::Answer Recorder::event(GstEvent *event, const WaitFunction &wait) {
   if (auto found = parse_lineage_event(event)) {
     lineage_ = std::move(*found);
-    return true;
+    return Answer::kPassOn;
   }
-  if (is_checkpoint_event(event)) return true;
+  if (auto found = parse_boundary_event(event); found && found->from_stage == given_.stage)
+    return boundary(*found, wait);
+  if (is_checkpoint_event(event)) return Answer::kPassOn;
   auto encoded = encode_event(event);
   if (!encoded.is_ok()) {
     observer_->warn(encoded.status());
-    return true;
+    return Answer::kPassOn;
   }
-  if (!*encoded) return true;  // not part of what a stage hands on
+  if (!*encoded) return Answer::kPassOn;  // not part of what a stage hands on
+  // After an end the next checkpoint begins with its first event that nobody keeps otherwise: the
+  // sticky ones the pad has, and a flush is the way from that end to what follows.
+  const bool kept =
+      (gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_STICKY) != 0 ||
+      GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP;
+  if (!ending_ && !writer() && !kept) open_next();
   auto current = taking();
   while (current) {
     Status status = current->push_event((*encoded)->type, std::move((*encoded)->body));
     if (status.is_ok()) break;
-    if (observer_->reported()) return false;
+    if (observer_->reported()) return Answer::kFailed;
     if (!status.is(Code::kCancelled)) {
       report(status);
-      return false;
+      return Answer::kFailed;
     }
-    if (wait() != GST_FLOW_OK) return false;
+    if (wait() != GST_FLOW_OK) return Answer::kFailed;
   }
-  return true;
+  return Answer::kPassOn;
+}
+
+// This stage ends here and another begins, which the element works for from now on.
+Recorder::Answer Recorder::boundary(const Boundary &boundary, const WaitFunction &wait) {
+  Status status = check_name("stage", boundary.stage);
+  // An event names no file.
+  if (status.is_ok() && boundary.stats.starts_with('@'))
+    status = Status(Code::kInvalidArgument, "stats is no JSON object");
+  if (status.is_ok()) status = read_json_object("stats", boundary.stats).status();
+  if (!status.is_ok()) {
+    report(status.with_context("checkpoint-boundary"));
+    return Answer::kFailed;
+  }
+  next_ = boundary;
+  if (end_of_stream(wait) != GST_FLOW_OK) return Answer::kFailed;
+  if (next_) enter_next_stage();  // there was nothing to end
+  if (!writer()) open_next();
+  return Answer::kTaken;
+}
+
+void Recorder::enter_next_stage() {
+  given_.stage = next_->stage;
+  given_.stage_index = next_->stage_index;
+  if (ended_) {
+    given_.job_id = job_id_;
+    given_.parent = ended_;
+  }
+  // These said something about the stage that is over.
+  given_.stats.clear();
+  given_.stage_output_key.clear();
+  given_.filtered_frame_sequences.reset();
+  next_.reset();
 }
 
 std::string Recorder::upstream_uri() const {
@@ -410,19 +284,8 @@ bool Recorder::begin() {
   if (fields.video_path.empty()) fields.video_path = upstream_uri();
   fields.video_path = readable_path(fields.video_path);
 
-  auto current = writer();
-  if (!current) {
-    // Data after EOS: the next version, which begins with what still holds.
-    open_writer();
-    current = writer();
-    if (caps_) (void)current->set_caps(caps_->text());
-    for (const EventPtr &sticky : sticky_events()) {
-      auto encoded = encode_event(sticky.get());
-      if (encoded.is_ok() && *encoded)
-        (void)current->push_event((*encoded)->type, std::move((*encoded)->body));
-    }
-  }
-  Status status = current->begin(fields, parent_is_hint);
+  if (!writer()) open_next();
+  Status status = writer()->begin(fields, parent_is_hint);
   if (!status.is_ok()) {
     report(status);
     return false;
@@ -474,7 +337,7 @@ GstFlowReturn Recorder::gap(GstEvent *gap, const WaitFunction &wait) {
     GstFlowReturn flow = drain(wait);
     if (flow != GST_FLOW_OK) return flow;
   }
-  return begin() && event(gap, wait) ? GST_FLOW_OK : GST_FLOW_ERROR;
+  return begin() && event(gap, wait) != Answer::kFailed ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
 GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {
@@ -492,9 +355,12 @@ GstFlowReturn Recorder::drain(const WaitFunction &wait) {
   auto current = writer();
   if (!current) return GST_FLOW_FLUSHING;
   ending_ = true;
+  std::optional<std::string> stats;
+  if (next_ && !next_->stats.empty()) stats = next_->stats;
   observer_->progress(GST_PROGRESS_TYPE_START, "drain", "making the rest durable");
   for (;;) {
-    Status status = current->finish({}, std::chrono::milliseconds(settings_.commit_timeout_ms));
+    Status status =
+        current->finish({}, std::chrono::milliseconds(settings_.commit_timeout_ms), stats);
     if (status.is_ok()) break;
     if (observer_->reported()) return GST_FLOW_ERROR;
     if (!status.is(Code::kCancelled)) {
@@ -512,6 +378,8 @@ GstFlowReturn Recorder::drain(const WaitFunction &wait) {
     observer_->warn(Status(Code::kInternal, "the checkpoint stays partial: " + *reason,
                            "it is loaded with allow-partial=true"));
   begun_ = ending_ = false;
+  ended_ = current->checkpoint_id();
+  if (next_) enter_next_stage();
   WriterStats done = current->stats();
   std::lock_guard lock(mutex_);
   before_ = done;

@@ -17,8 +17,10 @@
 #include <vector>
 
 #include "core/writer.h"
+#include "elements/error_watch.h"
 #include "elements/gst_handles.h"
 #include "elements/lineage.h"
+#include "elements/recorder_observer.h"
 #include "elements/s3_properties.h"
 #include "elements/stream_caps.h"
 
@@ -65,9 +67,13 @@ class Recorder {
 
   // The caps of the frames that follow. False: an error was posted.
   bool set_caps(GstCaps *caps);
-  // A serialized event before the next frame. Borrowed. False: an error was posted, or the wait for
-  // room was given up.
-  bool event(GstEvent *event, const WaitFunction &wait);
+  enum class Answer {
+    kPassOn,
+    kTaken,   // a boundary of this stage, which is for nobody else
+    kFailed,  // an error was posted, or the wait was given up
+  };
+  // A serialized event before the next frame. Borrowed.
+  Answer event(GstEvent *event, const WaitFunction &wait);
   GstFlowReturn frame(GstBuffer *buffer, const GstSegment &segment, const WaitFunction &wait);
   // A GAP, which is data without a frame: the checkpoint begins, and the event is part of it.
   // Borrowed.
@@ -88,12 +94,12 @@ class Recorder {
   std::map<std::string, uint64_t> metas_left_out() const;
 
  private:
-  class Observer;
-  struct BusWatch;
-
   std::shared_ptr<CheckpointWriter> writer() const;
   void open_writer();
+  void open_next();
   bool begin();
+  Answer boundary(const Boundary &boundary, const WaitFunction &wait);
+  void enter_next_stage();
   GstFlowReturn drain(const WaitFunction &wait);
   std::shared_ptr<CheckpointWriter> taking() const;
   std::string upstream_uri() const;
@@ -102,13 +108,9 @@ class Recorder {
 
   GstElement *const element_;
   RecorderSettings settings_;
-  CheckpointFields given_;  // by the settings, once start() has checked them
-  std::shared_ptr<Observer> observer_;
-
-  // The application's thread's, but that the streaming thread reads watch_.
-  std::shared_ptr<BusWatch> watch_;
-  GstBus *bus_ = nullptr;
-  gulong bus_handler_ = 0;
+  CheckpointFields given_;  // by the settings, once start() has checked them, or by a boundary
+  std::shared_ptr<RecorderObserver> observer_;
+  std::unique_ptr<ErrorWatch> watch_;  // from run() to stop()
 
   // The streaming thread's.
   std::shared_ptr<const StreamCaps> caps_;
@@ -117,7 +119,9 @@ class Recorder {
   // EOS came and its wait ended with a flush: the writer takes nothing more. What comes next begins
   // the next version, after this one is durable.
   bool ending_ = false;
-  std::string job_id_;  // once begun
+  std::string job_id_;            // once begun
+  std::optional<Uuid> ended_;     // the last checkpoint that was
+  std::optional<Boundary> next_;  // what follows when the one that is ending is durable
 
   mutable std::mutex mutex_;
   std::shared_ptr<CheckpointWriter> writer_;  // protected by mutex_
