@@ -4,12 +4,13 @@
 
 #include "elements/checkpointsink.h"
 #include "elements/checkpointsrc.h"
+#include "elements/checkpointtap.h"
 #include "lib/library.h"
 
 static gboolean plugin_init(GstPlugin *plugin) {
   checkpoint::init_library();
   return GST_ELEMENT_REGISTER(checkpointsink, plugin) &&
-         GST_ELEMENT_REGISTER(checkpointsrc, plugin);
+         GST_ELEMENT_REGISTER(checkpointsrc, plugin) && GST_ELEMENT_REGISTER(checkpointtap, plugin);
 }
 
 #define PACKAGE "gst-checkpoint"

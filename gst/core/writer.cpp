@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "core/names.h"
+#include "core/running.h"
 #include "core/writer_impl.h"
 #include "store/process.h"
 
@@ -147,6 +148,7 @@ Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hi
     CHECKPOINT_RETURN_IF_ERROR(check_name("scenario", fields.branch.label));
   std::lock_guard lock(impl_->mutex);
   if (impl_->failed) return impl_->failure;
+  if (!impl_->ended) RunningCheckpoints::instance().add(impl_->id);
   impl_->fields = fields;
   impl_->parent_is_hint = parent_is_hint;
   impl_->poke_control();
@@ -435,6 +437,12 @@ void CheckpointWriter::Impl::tell_commit(std::unique_lock<std::mutex> &lock, boo
 WriterStats CheckpointWriter::stats() const {
   std::lock_guard lock(impl_->mutex);
   return impl_->stats;
+}
+
+std::optional<uint64_t> CheckpointWriter::next_sequence() const {
+  std::lock_guard lock(impl_->mutex);
+  if (!impl_->fields || impl_->fields->parent) return std::nullopt;
+  return impl_->arrivals;
 }
 
 std::optional<Uuid> CheckpointWriter::checkpoint_id() const {

@@ -105,6 +105,8 @@ class CheckpointWriter {
   // again. Any other failure: the writer has failed; on_error() was called.
   Status push(std::unique_ptr<FrameInput> &frame, const FrameTiming &timing,
               std::optional<uint64_t> sequence);
+  // What the next push() without a sequence gets; nullopt: the parent's frames decide.
+  std::optional<uint64_t> next_sequence() const;
   // Ends the checkpoint: commits all, then completes it, or leaves it partial with the reason.
   // `stats`, a JSON object, takes the place of what begin() was given.
   // Waits; kCancelled as in push(): call again. kTimeout: not done within `timeout`; the checkpoint

@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "core/names.h"
+#include "core/running.h"
 #include "core/writer_impl.h"
 
 namespace checkpoint {
@@ -63,6 +64,7 @@ Status CheckpointWriter::Impl::set_up() {
                                 return stores->metadata->create_checkpoint(lease, id, wanted,
                                                                            cancel);
                               }));
+  RunningCheckpoints::instance().settle(id);
   log(LogLevel::kInfo, "writer",
       "job " + wanted.job_id + ", stage " + wanted.stage + ": checkpoint " + id.to_string() +
           ", version " + std::to_string(row.version));
@@ -71,6 +73,7 @@ Status CheckpointWriter::Impl::set_up() {
 
 Status CheckpointWriter::Impl::find_parent(CheckpointFields &wanted, bool hint) {
   if (wanted.parent) {
+    RunningCheckpoints::instance().wait(*wanted.parent, cancel);
     auto parent =
         patiently(cancel, [&] { return stores->metadata->get_checkpoint(*wanted.parent, cancel); });
     if (parent.is_ok()) {
@@ -485,6 +488,7 @@ void CheckpointWriter::Impl::finish_up(Status status) {
     inflight->set_done(*pack, Status(Code::kCancelled, "its writer was stopped"), 0, 0, {});
   lock.lock();
   ended = true;
+  RunningCheckpoints::instance().settle(id);
   room.notify_all();
   work_due.notify_all();
   put_due.notify_all();

@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "elements/property_change.h"
 #include "elements/recorder.h"
 #include "elements/recorder_properties.h"
 
@@ -45,12 +46,7 @@ static Recorder &recorder_of(gpointer self) { return GST_CHECKPOINT_SINK(self)->
 static void gst_checkpoint_sink_set_property(GObject *object, guint id, const GValue *value,
                                              GParamSpec *pspec) {
   Private &priv = *GST_CHECKPOINT_SINK(object)->priv;
-  if (GST_STATE(object) > GST_STATE_READY || GST_STATE_PENDING(object) > GST_STATE_READY) {
-    GST_ELEMENT_WARNING(object, RESOURCE, SETTINGS,
-                        ("%s can't be changed while the element is running", pspec->name),
-                        ("set it in NULL or READY; the value in use is kept"));
-    return;
-  }
+  if (!checkpoint::may_change(GST_ELEMENT(object), pspec)) return;
   GST_OBJECT_LOCK(object);
   bool known = checkpoint::set_recorder_property(priv.settings, id, value);
   GST_OBJECT_UNLOCK(object);

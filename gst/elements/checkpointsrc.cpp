@@ -11,6 +11,7 @@
 #include "elements/error_table.h"
 #include "elements/identity_meta.h"
 #include "elements/player.h"
+#include "elements/property_change.h"
 #include "store/registry.h"
 #include "store/uri.h"
 
@@ -97,12 +98,7 @@ static std::string text_of(const GValue *value) {
 static void gst_checkpoint_src_set_property(GObject *object, guint id, const GValue *value,
                                             GParamSpec *pspec) {
   Private &priv = *GST_CHECKPOINT_SRC(object)->priv;
-  if (GST_STATE(object) > GST_STATE_READY || GST_STATE_PENDING(object) > GST_STATE_READY) {
-    GST_ELEMENT_WARNING(object, RESOURCE, SETTINGS,
-                        ("%s can't be changed while the element is running", pspec->name),
-                        ("set it in NULL or READY; the value in use is kept"));
-    return;
-  }
+  if (!checkpoint::may_change(GST_ELEMENT(object), pspec)) return;
   bool known = true;
   GST_OBJECT_LOCK(object);
   CheckpointUri &what = priv.settings.what;

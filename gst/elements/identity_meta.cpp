@@ -19,8 +19,7 @@ void set_frame_identity(GstBuffer *buffer, const FrameIdentity &identity) {
   register_identity_meta();
   GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, kIdentityMetaName);
   if (!meta) meta = gst_buffer_add_custom_meta(buffer, kIdentityMetaName);
-  gst_structure_set(gst_custom_meta_get_structure(meta), "job", G_TYPE_STRING,
-                    identity.job.to_string().c_str(), "job-id", G_TYPE_STRING,
+  gst_structure_set(gst_custom_meta_get_structure(meta), "job-id", G_TYPE_STRING,
                     identity.job_id.c_str(), "sequence", G_TYPE_UINT64, identity.sequence,
                     "region-params", G_TYPE_BOOLEAN, identity.regions_had_params ? TRUE : FALSE,
                     nullptr);
@@ -31,16 +30,12 @@ std::optional<FrameIdentity> frame_identity(GstBuffer *buffer) {
   GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, kIdentityMetaName);
   if (!meta) return std::nullopt;
   const GstStructure *structure = gst_custom_meta_get_structure(meta);
-  const char *job = gst_structure_get_string(structure, "job");
   const char *job_id = gst_structure_get_string(structure, "job-id");
   guint64 sequence = 0;
-  if (!job || !job_id || !gst_structure_get_uint64(structure, "sequence", &sequence))
-    return std::nullopt;
-  std::optional<Uuid> uuid = Uuid::parse(job);
-  if (!uuid) return std::nullopt;
+  if (!job_id || !gst_structure_get_uint64(structure, "sequence", &sequence)) return std::nullopt;
   gboolean params = FALSE;
   gst_structure_get_boolean(structure, "region-params", &params);
-  return FrameIdentity{*uuid, job_id, sequence, params == TRUE};
+  return FrameIdentity{job_id, sequence, params == TRUE};
 }
 
 }  // namespace checkpoint

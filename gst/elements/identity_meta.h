@@ -9,14 +9,11 @@
 #include <optional>
 #include <string>
 
-#include "common/uuid.h"
-
 namespace checkpoint {
 
 inline constexpr const char *kIdentityMetaName = "GstCheckpointIdentityMeta";
 
 struct FrameIdentity {
-  Uuid job;
   std::string job_id;
   uint64_t sequence = 0;
   bool regions_had_params = false;  // as they were stored; a filter may have lost them since

@@ -18,8 +18,8 @@ struct Lineage {
   std::string job_id;
   Uuid checkpoint;
   std::string stage;
-  int32_t stage_index = 0;
-  std::string video_path;  // '' where not known
+  int32_t stage_index = 0;  // -1: not known yet, the checkpoint's row will say
+  std::string video_path;   // '' where not known
   Branch branch;
   bool operator==(const Lineage &) const = default;
 };

@@ -294,8 +294,8 @@ GstFlowReturn Player::create_next(Replay &replay, const SourceConnection &connec
                                             ", sequence " + std::to_string(sequence)));
     return GST_FLOW_ERROR;
   }
-  set_frame_identity(buffer->get(), {connection.job_uuid(), connection.row().fields.job_id,
-                                     sequence, regions_have_params(buffer->get()).value_or(false)});
+  set_frame_identity(buffer->get(), {connection.row().fields.job_id, sequence,
+                                     regions_have_params(buffer->get()).value_or(false)});
   if (step->discont) GST_BUFFER_FLAG_SET(buffer->get(), GST_BUFFER_FLAG_DISCONT);
   *out = buffer->release();
   return GST_FLOW_OK;

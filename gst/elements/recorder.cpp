@@ -36,6 +36,7 @@ bool Recorder::start(const RecorderSettings &settings) {
   lineage_.reset();
   ended_.reset();
   next_.reset();
+  own_lineage_.reset();
   if (observer_) observer_->detach();
   observer_ = std::make_shared<RecorderObserver>(element_, settings.post_messages);
   auto metas = std::make_shared<MetaWatch>(
@@ -275,7 +276,8 @@ bool Recorder::begin() {
   if (lineage_ && lineage_->job_id == fields.job_id) {
     if (parent_is_hint) {
       fields.parent = lineage_->checkpoint;
-      if (fields.stage_index < 0) fields.stage_index = lineage_->stage_index + 1;
+      if (fields.stage_index < 0 && lineage_->stage_index >= 0)
+        fields.stage_index = lineage_->stage_index + 1;
     }
     // What comes from a scenario never becomes part of the base.
     if (!settings_.scenario) fields.branch = lineage_->branch;
@@ -292,7 +294,18 @@ bool Recorder::begin() {
   }
   begun_ = true;
   job_id_ = fields.job_id;
+  if (fields.stage_index < 0 && !fields.parent) fields.stage_index = 0;
+  own_lineage_ = make_lineage_event({fields.job_id, *writer()->checkpoint_id(), fields.stage,
+                                     fields.stage_index, fields.video_path, fields.branch});
   return true;
+}
+
+GstFlowReturn Recorder::ready(const WaitFunction &wait) {
+  if (ending_) {
+    GstFlowReturn flow = drain(wait);
+    if (flow != GST_FLOW_OK) return flow;
+  }
+  return begin() ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
 GstFlowReturn Recorder::frame(GstBuffer *buffer, const GstSegment &segment,
@@ -302,11 +315,7 @@ GstFlowReturn Recorder::frame(GstBuffer *buffer, const GstSegment &segment,
                   "put a parser or decoder before this element"));
     return GST_FLOW_NOT_NEGOTIATED;
   }
-  if (ending_) {
-    GstFlowReturn flow = drain(wait);
-    if (flow != GST_FLOW_OK) return flow;
-  }
-  if (!begin()) return GST_FLOW_ERROR;
+  if (GstFlowReturn flow = ready(wait); flow != GST_FLOW_OK) return flow;
   auto input = make_buffer_input(buffer, caps_, metas_);
   if (!input.is_ok()) {
     report(input.status());
@@ -333,11 +342,8 @@ GstFlowReturn Recorder::frame(GstBuffer *buffer, const GstSegment &segment,
 }
 
 GstFlowReturn Recorder::gap(GstEvent *gap, const WaitFunction &wait) {
-  if (ending_) {
-    GstFlowReturn flow = drain(wait);
-    if (flow != GST_FLOW_OK) return flow;
-  }
-  return begin() && event(gap, wait) != Answer::kFailed ? GST_FLOW_OK : GST_FLOW_ERROR;
+  if (GstFlowReturn flow = ready(wait); flow != GST_FLOW_OK) return flow;
+  return event(gap, wait) != Answer::kFailed ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
 GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {

@@ -74,12 +74,21 @@ class Recorder {
   };
   // A serialized event before the next frame. Borrowed.
   Answer event(GstEvent *event, const WaitFunction &wait);
+  // Begins the checkpoint, where frame() or gap() would; for what has to know it before.
+  GstFlowReturn ready(const WaitFunction &wait);
+  // After ready(): the frame with its number in the job, where that is known already, for the
+  // stages that follow.
+  BufferPtr identified(BufferPtr buffer);
   GstFlowReturn frame(GstBuffer *buffer, const GstSegment &segment, const WaitFunction &wait);
   // A GAP, which is data without a frame: the checkpoint begins, and the event is part of it.
   // Borrowed.
   GstFlowReturn gap(GstEvent *event, const WaitFunction &wait);
   // Ends the checkpoint, completely where the stream was clean. GST_FLOW_OK: all is durable.
   GstFlowReturn end_of_stream(const WaitFunction &wait);
+  // Once for each checkpoint, after it began: what the stages that follow have to be told of it.
+  EventPtr take_lineage_event() { return std::move(own_lineage_); }
+  // The stream may not be whole: its checkpoint stays partial, with this as the reason.
+  void doubt(const std::string &reason);
 
   // Any thread: ends the waits of the streaming thread until resume() for every reason there was.
   enum class Interrupt : unsigned { kUnlock = 1, kStateChange = 2 };
@@ -115,6 +124,7 @@ class Recorder {
   // The streaming thread's.
   std::shared_ptr<const StreamCaps> caps_;
   std::optional<Lineage> lineage_;
+  EventPtr own_lineage_;
   bool begun_ = false;
   // EOS came and its wait ended with a flush: the writer takes nothing more. What comes next begins
   // the next version, after this one is durable.

@@ -50,9 +50,6 @@ Result<std::shared_ptr<SourceConnection>> SourceConnection::open(const SourceSet
   self->stores_ = std::move(*stores);
   CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow row, find_checkpoint(*self->stores_, selector, cancel));
   CHECKPOINT_RETURN_IF_ERROR(check_agreement(settings.what, row));
-  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<JobRow> job,
-                              self->stores_->metadata->find_job(row.fields.job_id, cancel));
-  if (job) self->job_uuid_ = job->uuid;
 
   PlaylistOptions played;
   if (!settings.what.select.empty()) {

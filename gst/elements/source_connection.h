@@ -35,7 +35,6 @@ class SourceConnection {
                                                         Cancellation &cancel);
 
   const CheckpointRow &row() const { return playlist_->checkpoint(); }
-  const Uuid &job_uuid() const { return job_uuid_; }
   CheckpointReader &reader() { return *reader_; }
   // By their numbers, of the layers of the playlist. Null: there are none with that number.
   std::shared_ptr<const StreamCaps> caps(unsigned layer, uint32_t number) const;
@@ -75,7 +74,6 @@ class SourceConnection {
 
   std::shared_ptr<Stores> stores_;
   std::shared_ptr<const Playlist> playlist_;
-  Uuid job_uuid_;
   std::unique_ptr<CheckpointReader> reader_;
   std::vector<std::vector<std::shared_ptr<const StreamCaps>>> caps_;  // by layer
   uint64_t first_ = 0, end_ = 0;

@@ -14,10 +14,10 @@
 
 namespace {
 
-const char *const kElements[] = {"checkpointsink", "checkpointsrc"};
+const char *const kElements[] = {"checkpointsink", "checkpointsrc", "checkpointtap"};
 // With lines to try.
 const char *const kPages[] = {"elements/checkpointsink", "elements/checkpointsrc",
-                              "how-to/select-frames"};
+                              "elements/checkpointtap", "how-to/select-frames"};
 
 struct Documented {
   std::string type, range, standard, change;
@@ -49,13 +49,20 @@ std::vector<std::string> cells_of(const std::string &row) {
   return cells;
 }
 
+// Of a page that refers to this one for most of them.
+const char kSharedProperties[] =
+    "All properties of [checkpointsink](checkpointsink.md#properties) with the same meaning, and:";
+
 // Rows of the table below "## Properties": | `name` | type | range | default | change | text |
 std::map<std::string, Documented> documented_properties(const std::string &page) {
   std::map<std::string, Documented> found;
   std::stringstream in(page);
   bool inside = false;
+  std::map<std::string, Documented> shared;
   for (std::string line; std::getline(in, line);) {
     if (line.starts_with("## ")) inside = line == "## Properties";
+    if (line == kSharedProperties)
+      shared = documented_properties(read_page("elements/checkpointsink"));
     if (!inside || !line.starts_with("| `")) continue;
     std::vector<std::string> cells = cells_of(line);
     ck_assert_msg(cells.size() == 6, "a row needs six cells: %s", line.c_str());
@@ -63,6 +70,7 @@ std::map<std::string, Documented> documented_properties(const std::string &page)
     ck_assert_msg(!cells[5].empty(), "%s is not described", cells[0].c_str());
     found[cells[0]] = {cells[1], cells[2], cells[3], cells[4]};
   }
+  found.merge(shared);
   return found;
 }
 

@@ -275,7 +275,7 @@ GST_START_TEST(what_is_left_out_is_counted_and_said_once) {
   BufferPtr buffer = frame();
   BufferPtr parent = frame();
   gst_buffer_add_parent_buffer_meta(buffer.get(), parent.get());
-  set_frame_identity(buffer.get(), {Uuid::random(), "job", 5});
+  set_frame_identity(buffer.get(), {"job", 5});
   gst_buffer_add_video_meta(buffer.get(), GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, 64,
                             64);
   std::vector<std::string> warnings;
@@ -325,10 +325,10 @@ GST_START_TEST(bare_regions_behind_a_converter_are_warned_of) {
   // Of another process, where they had some.
   int replayed = 0;
   MetaWatch next(false, [&](const Status &) { replayed++; });
-  set_frame_identity(bare.get(), {Uuid::random(), "job", 5, false});
+  set_frame_identity(bare.get(), {"job", 5, false});
   next.saw(bare.get());
   ck_assert_int_eq(replayed, 0);
-  set_frame_identity(bare.get(), {Uuid::random(), "job", 5, true});
+  set_frame_identity(bare.get(), {"job", 5, true});
   next.saw(bare.get());
   next.saw(bare.get());
   ck_assert_int_eq(replayed, 1);
