@@ -4,6 +4,7 @@
 #include "elements/enum_bits.h"
 #include "elements/lineage.h"
 #include "elements/structure_codec.h"
+#include "elements/toc_codec.h"
 #include "elements/value_types.h"
 
 namespace checkpoint {
@@ -12,7 +13,7 @@ namespace {
 
 // EventRow::type of what is stored.
 constexpr const char *kSegment = "segment", *kTag = "tag", *kGap = "gap", *kFlush = "flush-stop",
-                     *kBufferSize = "buffersize", *kProtection = "protection",
+                     *kBufferSize = "buffersize", *kProtection = "protection", *kToc = "toc",
                      *kCustom = "custom-downstream", *kSticky = "custom-downstream-sticky",
                      *kBoth = "custom-both";
 
@@ -87,6 +88,15 @@ Result<const char *> write_body(GstEvent *event, ByteWriter &out) {
       out.u8(async ? 1 : 0);
       return kBufferSize;
     }
+    case GST_EVENT_TOC: {
+      GstToc *toc = nullptr;
+      gboolean updated = FALSE;
+      gst_event_parse_toc(event, &toc, &updated);
+      StructurePtr s = toc_to_structure(toc, updated != FALSE);
+      gst_toc_unref(toc);
+      CHECKPOINT_RETURN_IF_ERROR(write_structure(s.get(), out));
+      return kToc;
+    }
     case GST_EVENT_PROTECTION:
       CHECKPOINT_RETURN_IF_ERROR(write_protection(event, out));
       return kProtection;
@@ -151,6 +161,10 @@ Result<EventPtr> read_body(const std::string &type, ByteReader &in) {
     return EventPtr(gst_event_new_buffer_size(static_cast<GstFormat>(format), min, max, async));
   }
   if (type == kProtection) return read_protection(in);
+  if (type == kToc) {
+    CHECKPOINT_ASSIGN_OR_RETURN(StructurePtr s, read_structure(in));
+    return toc_event_from_structure(s.get());
+  }
   GstEventType custom = type == kCustom   ? GST_EVENT_CUSTOM_DOWNSTREAM
                         : type == kSticky ? GST_EVENT_CUSTOM_DOWNSTREAM_STICKY
                         : type == kBoth   ? GST_EVENT_CUSTOM_BOTH

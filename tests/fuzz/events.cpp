@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                            "custom-downstream",
                                            "custom-downstream-sticky",
                                            "custom-both",
+                                           "toc",
                                            "something else"};
   if (size < 1) return 0;
   const char *type = kTypes[data[0] % std::size(kTypes)];

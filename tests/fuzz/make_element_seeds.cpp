@@ -132,6 +132,7 @@ void event_seeds() {
       gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, every_value().release()),
       gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, every_value().release()),
       gst_event_new_custom(GST_EVENT_CUSTOM_BOTH, nullptr),
+      RandomContent(3).toc_event(),
   };
   uint8_t number = 0;
   for (GstEvent *event : events) {

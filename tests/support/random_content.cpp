@@ -128,6 +128,38 @@ void RandomContent::add_time_code(GstBuffer *buffer) {
   if (jam) g_date_time_unref(jam);
 }
 
+GstTagList *RandomContent::tags() {
+  if (one_in(3)) return nullptr;
+  return gst_tag_list_new(GST_TAG_TITLE, "größe", GST_TAG_BITRATE, static_cast<guint>(below(1000)),
+                          nullptr);
+}
+
+GstTocEntry *RandomContent::toc_entry(int depth) {
+  static const GstTocEntryType kTypes[] = {GST_TOC_ENTRY_TYPE_ANGLE, GST_TOC_ENTRY_TYPE_EDITION,
+                                           GST_TOC_ENTRY_TYPE_TRACK, GST_TOC_ENTRY_TYPE_CHAPTER};
+  const std::string uid = "entry" + std::to_string(below(1000));
+  GstTocEntry *entry = gst_toc_entry_new(kTypes[below(std::size(kTypes))], uid.c_str());
+  if (!one_in(3))
+    gst_toc_entry_set_start_stop_times(entry, static_cast<gint64>(maybe_time()),
+                                       static_cast<gint64>(maybe_time()));
+  if (one_in(3))
+    gst_toc_entry_set_loop(entry, static_cast<GstTocLoopType>(below(4)),
+                           static_cast<gint>(number()));
+  gst_toc_entry_set_tags(entry, tags());
+  for (uint64_t n = depth < 3 ? below(3) : 0; n > 0; n--)
+    gst_toc_entry_append_sub_entry(entry, toc_entry(depth + 1));
+  return entry;
+}
+
+GstEvent *RandomContent::toc_event() {
+  GstToc *toc = gst_toc_new(one_in(2) ? GST_TOC_SCOPE_GLOBAL : GST_TOC_SCOPE_CURRENT);
+  gst_toc_set_tags(toc, tags());
+  for (uint64_t n = below(4); n > 0; n--) gst_toc_append_entry(toc, toc_entry(0));
+  GstEvent *event = gst_event_new_toc(toc, one_in(2));
+  gst_toc_unref(toc);
+  return event;
+}
+
 void RandomContent::add_custom(GstBuffer *buffer) {
   const gchar *tags[] = {"video", nullptr};
   if (!gst_meta_get_info("CheckRandomMeta"))

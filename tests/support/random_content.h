@@ -22,6 +22,7 @@ class RandomContent {
   uint64_t number();
   guint64 maybe_time() { return one_in(4) ? GST_CLOCK_TIME_NONE : below(3600 * GST_SECOND); }
   GstStructure *structure() { return structure(0); }
+  GstEvent *toc_event();
 
   // `info` is what the buffer's caps say. Adds nothing where the kind may be there only once and
   // is.
@@ -31,6 +32,8 @@ class RandomContent {
 
  private:
   GstStructure *structure(int depth);
+  GstTagList *tags();
+  GstTocEntry *toc_entry(int depth);
   guint coordinate() { return static_cast<guint>(below(50)); }
   void add_region(GstBuffer *buffer);
   void add_time_code(GstBuffer *buffer);
