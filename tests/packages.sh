@@ -24,6 +24,7 @@ packages_services=(postgresql pgbouncer radosgw ceph-mon ceph-osd ceph-common cu
 # Other people's eyes: what they see of a checkpoint is tested too.
 packages_eyes=(postgresql-client awscli zstd)
 packages_lint=(git clang-format)
+packages_soak=(valgrind)
 packages_quickstart=("${packages_test[@]}" sqlite3)
 packages_chroot=(mmdebstrap)
 

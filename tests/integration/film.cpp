@@ -3,6 +3,7 @@
 // what was found is played.
 #include <gst/video/video.h>
 
+#include <algorithm>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -17,7 +18,8 @@ namespace {
 
 constexpr size_t kFrames = 120;
 
-using Box = std::tuple<std::string, guint, guint, guint, guint>;
+// A region with all its fields: type, ids, box, params.
+using Box = std::tuple<std::string, gint, gint, guint, guint, guint, guint, std::string>;
 
 struct Frame {
   GstClockTime pts;
@@ -59,7 +61,14 @@ GstPadProbeReturn look(GstPad *, GstPadProbeInfo *info, gpointer data) {
   while (GstMeta *meta = gst_buffer_iterate_meta_filtered(
              buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
     auto *roi = reinterpret_cast<GstVideoRegionOfInterestMeta *>(meta);
-    frame.boxes.emplace_back(g_quark_to_string(roi->roi_type), roi->x, roi->y, roi->w, roi->h);
+    std::string params;
+    for (const GList *at = roi->params; at; at = at->next) {
+      gchar *text = gst_structure_to_string(static_cast<GstStructure *>(at->data));
+      params += text;
+      g_free(text);
+    }
+    frame.boxes.emplace_back(g_quark_to_string(roi->roi_type), roi->id, roi->parent_id, roi->x,
+                             roi->y, roi->w, roi->h, params);
   }
   seen.push_back(std::move(frame));
   return GST_PAD_PROBE_OK;
@@ -84,6 +93,18 @@ std::vector<Frame> run_and_look(const std::string &line) {
   return seen;
 }
 
+size_t count_boxes(const std::vector<Frame> &frames) {
+  size_t boxes = 0;
+  for (const Frame &frame : frames) boxes += frame.boxes.size();
+  return boxes;
+}
+
+void must_have_the_same_boxes(const std::vector<Frame> &a, const std::vector<Frame> &b) {
+  ck_assert_uint_eq(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); i++)
+    ck_assert_msg(a[i].boxes == b[i].boxes, "boxes of frame %zu", i);
+}
+
 void must_be_the_same_video(const std::vector<Frame> &a, const std::vector<Frame> &b) {
   ck_assert_uint_eq(a.size(), b.size());
   for (size_t i = 0; i < a.size(); i++) {
@@ -105,11 +126,9 @@ GST_START_TEST(g15_faces_found_in_a_stored_film_come_back_with_it) {
       "checkpointsrc job-id=film stage=decode ! facedetect display=false updates=none ! "
       "checkpointsink name=end stage=detect");
   must_be_the_same_video(decoded, detected);
-  size_t boxes = 0, frames_with_boxes = 0;
-  for (const Frame &frame : detected) {
-    boxes += frame.boxes.size();
-    frames_with_boxes += !frame.boxes.empty();
-  }
+  const size_t boxes = count_boxes(detected);
+  size_t frames_with_boxes = 0;
+  for (const Frame &frame : detected) frames_with_boxes += !frame.boxes.empty();
   ck_assert_uint_gt(frames_with_boxes, kFrames / 2);
   ck_assert(home.value("SELECT bytes_new FROM checkpoint WHERE stage = 'detect'") == "0");
   ck_assert(home.value("SELECT count(*) FROM detection WHERE label = 'face'") ==
@@ -118,9 +137,23 @@ GST_START_TEST(g15_faces_found_in_a_stored_film_come_back_with_it) {
   const std::vector<Frame> played =
       run_and_look("checkpointsrc job-id=film stage=detect ! fakesink name=end");
   must_be_the_same_video(decoded, played);
-  for (size_t i = 0; i < kFrames; i++) {
-    ck_assert_msg(detected[i].boxes == played[i].boxes, "boxes of frame %zu", i);
-  }
+  must_have_the_same_boxes(detected, played);
+
+  // A tracker's region joins the detector's, which are those that were stored.
+  const std::vector<Frame> tracked = run_and_look(
+      "checkpointsrc job-id=film stage=detect ! cvtracker draw-rect=false object-initial-x=45 "
+      "object-initial-y=130 object-initial-width=90 object-initial-height=140 ! "
+      "checkpointsink name=end stage=track");
+  must_be_the_same_video(decoded, tracked);
+  ck_assert_uint_gt(count_boxes(tracked), boxes);
+  for (size_t i = 0; i < kFrames; i++)
+    for (const Box &box : detected[i].boxes)
+      ck_assert_msg(std::count(tracked[i].boxes.begin(), tracked[i].boxes.end(), box) > 0,
+                    "frame %zu has lost a face", i);
+  const std::vector<Frame> again =
+      run_and_look("checkpointsrc job-id=film stage=track ! fakesink name=end");
+  must_be_the_same_video(decoded, again);
+  must_have_the_same_boxes(tracked, again);
 }
 GST_END_TEST
 

@@ -245,6 +245,25 @@ GST_START_TEST(nothing_is_left_in_memory) {
 }
 GST_END_TEST
 
+GST_START_TEST(nothing_is_critical_at_any_log_level) {
+  Home home;
+  Launch::Options options;
+  // Log lines print what is in their objects; a critical ends the process.
+  options.environment = {"GST_DEBUG=*:6", "GST_DEBUG_NO_COLOR=1", "G_DEBUG=fatal-criticals"};
+  for (const std::string &line :
+       {film(10) +
+            "tee name=t t. ! queue ! checkpointsink job-id=a stage=s codec=zstd t. ! queue ! "
+            "checkpointtap job-id=a stage=u pack-size=0 ! fakesink",
+        std::string("checkpointsrc job-id=a stage=s start-index=2 ! checkpointsink stage=t"),
+        std::string("checkpointsrc job-id=a stage=s loop=true num-buffers=25 ! fakesink")}) {
+    Launch launch(line, options);
+    ck_assert_msg(launch.wait() == 0, "%s: %s", line.c_str(), launch.tail().c_str());
+    ck_assert_msg(launch.error_output().find(" LOG ") != std::string::npos, "no log");
+    ck_assert_msg(launch.error_output().find("-CRITICAL") == std::string::npos, "%s", line.c_str());
+  }
+}
+GST_END_TEST
+
 static Suite *main_job_suite() {
   Suite *suite = suite_create("main_job");
   TCase *tc = tcase_create("main_job");
@@ -255,6 +274,7 @@ static Suite *main_job_suite() {
   tcase_add_test(tc, g15_the_next_stage_knows_where_it_comes_from_and_stores_no_pixel);
   tcase_add_test(tc, g17_a_stage_stored_again_is_the_next_version);
   tcase_add_test(tc, nothing_is_left_in_memory);
+  tcase_add_test(tc, nothing_is_critical_at_any_log_level);
   return suite;
 }
 CHECKPOINT_CHECK_MAIN(main_job);
