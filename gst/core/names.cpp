@@ -96,4 +96,10 @@ std::string plain_object_name(const std::string &pack_object, const PayloadRef &
   return pack_object + ordinal + extension(ref.codec, ref.content);
 }
 
+std::string payload_name(const PackRow &pack, const PayloadRef &ref) {
+  return pack.plain
+             ? plain_object_name(pack.object, ref)
+             : pack.object + "#" + std::to_string(ref.offset) + "+" + std::to_string(ref.length);
+}
+
 }  // namespace checkpoint

@@ -21,5 +21,7 @@ std::string frames_prefix(const JobRow &job);
 std::string pack_object_name(const JobRow &job, const Uuid &pack, bool plain);
 // The object that holds payload number `ref.offset` of a plain pack: "<pack object>-00000007.jpg".
 std::string plain_object_name(const std::string &pack_object, const PayloadRef &ref);
+// What a frames_manifest calls a payload of this pack: its object, and where it lies in it.
+std::string payload_name(const PackRow &pack, const PayloadRef &ref);
 
 }  // namespace checkpoint

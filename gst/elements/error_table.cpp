@@ -12,19 +12,6 @@ gchar *valid_text(const std::string &text) {
   return g_utf8_make_valid(text.data(), static_cast<gssize>(text.size()));
 }
 
-// "message" and "hint" as sentences.
-std::string sentences(const Status &status) {
-  std::string text;
-  for (std::string part : {status.message(), status.hint()}) {
-    if (part.empty()) continue;
-    part[0] = g_ascii_toupper(part[0]);
-    if (char last = part.back(); last != '.' && last != '!' && last != '?') part += '.';
-    if (!text.empty()) text += ' ';
-    text += part;
-  }
-  return text.empty() ? code_name(status.code()) : text;
-}
-
 void post(GstElement *element, GstMessageType type, const Status &status, const char *file,
           const char *function, int line) {
   if (status.is_ok() || status.is(Code::kCancelled)) return;
@@ -33,7 +20,7 @@ void post(GstElement *element, GstMessageType type, const Status &status, const 
       gst_structure_new("checkpoint-error", "code", G_TYPE_STRING, code_name(status.code()),
                         "retryable", G_TYPE_BOOLEAN, status.retryable() ? TRUE : FALSE, nullptr);
   gst_element_message_full_with_details(
-      element, type, error.domain, error.code, valid_text(sentences(status)),
+      element, type, error.domain, error.code, g_strdup(error_text(status).c_str()),
       valid_text(status.to_string()), file, function, line, details);
 }
 
@@ -79,6 +66,22 @@ GstErrorCode gst_error_code(Code code) {
       break;
   }
   return stream(GST_STREAM_ERROR_FAILED);
+}
+
+std::string error_text(const Status &status) {
+  std::string text;
+  for (std::string part : {status.message(), status.hint()}) {
+    if (part.empty()) continue;
+    part[0] = g_ascii_toupper(part[0]);
+    if (char last = part.back(); last != '.' && last != '!' && last != '?') part += '.';
+    if (!text.empty()) text += ' ';
+    text += part;
+  }
+  if (text.empty()) return code_name(status.code());
+  gchar *valid = valid_text(text);
+  text = valid;
+  g_free(valid);
+  return text;
 }
 
 void post_error(GstElement *element, const Status &status, const char *file, const char *function,

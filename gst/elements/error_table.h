@@ -4,6 +4,8 @@
 
 #include <gst/gst.h>
 
+#include <string>
+
 #include "common/status.h"
 
 namespace checkpoint {
@@ -15,6 +17,9 @@ struct GstErrorCode {
 
 // Not for Code::kOk and Code::kCancelled, which are no errors.
 GstErrorCode gst_error_code(Code code);
+
+// What happened and what to do next, as sentences of valid UTF-8.
+std::string error_text(const Status &status);
 
 // Posts an ERROR (or WARNING) message. Its text, which players show, is the status's sentence and
 // what to do next; its debug text names the code and the place; its details hold

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Our failures, waits and results as GIO's.
+#pragma once
+
+#include <gio/gio.h>
+
+#include <functional>
+
+#include "common/cancel.h"
+#include "common/status.h"
+
+namespace checkpoint {
+
+// "Message. What to do next." kCancelled becomes G_IO_ERROR_CANCELLED.
+GError *make_error(const Status &status);
+// `error` may be null. Null, for the caller to return.
+std::nullptr_t fail(GError **error, const Status &status);
+
+// A Cancellation that a GCancellable, which may be null, cancels.
+class GioCancellation {
+ public:
+  explicit GioCancellation(GCancellable *cancellable);
+  ~GioCancellation();
+  GioCancellation(const GioCancellation &) = delete;
+  GioCancellation &operator=(const GioCancellation &) = delete;
+  operator Cancellation &() { return cancel_; }  // NOLINT(google-explicit-constructor)
+
+ private:
+  Cancellation cancel_;
+  GCancellable *const cancellable_;
+  gulong handler_ = 0;
+};
+
+// Runs `work` on a thread of GIO's; its pointer, of which null may be one, is the task's result.
+// `tag` is the function that was called. What `work` holds is let go on whichever thread is last.
+using PointerWork = std::function<Result<gpointer>(Cancellation &)>;
+void run_task(gpointer source, GCancellable *cancellable, GAsyncReadyCallback callback,
+              gpointer user_data, gpointer tag, GDestroyNotify free_result, PointerWork work);
+
+}  // namespace checkpoint
