@@ -141,16 +141,18 @@ void CheckpointWriter::Impl::fail(const Status &status) {
   abort_waits();
 }
 
-Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hint) {
+Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hint, bool resume) {
   CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", fields.job_id));
   CHECKPOINT_RETURN_IF_ERROR(check_name("stage", fields.stage));
   if (!fields.branch.label.empty())
     CHECKPOINT_RETURN_IF_ERROR(check_name("scenario", fields.branch.label));
   std::lock_guard lock(impl_->mutex);
   if (impl_->failed) return impl_->failure;
-  if (!impl_->ended) RunningCheckpoints::instance().add(impl_->id);
+  if (!impl_->ended && !resume) RunningCheckpoints::instance().add(impl_->id);
   impl_->fields = fields;
   impl_->parent_is_hint = parent_is_hint;
+  impl_->resume_asked = resume;
+  impl_->id_known = !resume;
   impl_->poke_control();
   return Status::ok();
 }
@@ -377,7 +379,9 @@ uint64_t CheckpointWriter::stop(std::chrono::milliseconds timeout, const std::st
   lock.lock();
   impl.room.wait_until(lock, stop_by, [&] { return impl.threads == 0; });
   if (impl.closed || !impl.fields) return 0;
-  return impl.stats.frames_in - impl.stats.frames_dropped - impl.stats.frames_stored;
+  const uint64_t taken = impl.stats.frames_in - impl.stats.frames_dropped;
+  // What an earlier run stored need not have come again.
+  return taken > impl.stats.frames_stored ? taken - impl.stats.frames_stored : 0;
 }
 
 void CheckpointWriter::abandon(const std::string &reason) { impl_->abandon(reason); }
@@ -402,24 +406,32 @@ bool CheckpointWriter::flush(uint64_t token) {
 
 // Is there something that flush() asked for and that is in no commit yet? Call with `mutex` held.
 bool CheckpointWriter::Impl::flush_wanted() const {
-  return !flushes.empty() &&
-         (flushes.back().frames > sealed_frames || flushes.back().events > sealed_events);
+  return !flushes.empty() && (flushes.back().frames > sealed_frames ||
+                              flushes.back().events > sealed_events + events_skipped);
 }
 
 // Is what flush() asked for durable? The control thread's, with `mutex` held.
 bool CheckpointWriter::Impl::flush_covered() const {
-  return !flushes.empty() && (closed || (flushes.front().frames <= frames_durable &&
-                                         flushes.front().events <= events_durable));
+  return !flushes.empty() &&
+         (closed || (flushes.front().frames <= frames_durable &&
+                     flushes.front().events <= events_durable + events_skipped));
 }
 
 // Tells of the last commit; the lock is let go meanwhile.
 void CheckpointWriter::Impl::tell_commit(std::unique_lock<std::mutex> &lock, bool complete) {
   for (; flush_covered(); flushes.pop_front()) last_token = flushes.front().token;
+  const CommitInfo info = commit_info(complete);
+  lock.unlock();
+  observe([&](WriterObserver &o) { o.on_commit(info); });
+  lock.lock();
+}
+
+// The control thread's, with `mutex` held.
+CommitInfo CheckpointWriter::Impl::commit_info(bool complete) const {
   CommitInfo info;
   if (first_frame_at)
     info.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::steady_clock::now() - *first_frame_at);
-  lock.unlock();
   info.checkpoint = id;
   info.job_id = row.fields.job_id;
   info.stage = row.fields.stage;
@@ -430,8 +442,7 @@ void CheckpointWriter::Impl::tell_commit(std::unique_lock<std::mutex> &lock, boo
   info.bytes_reused = bytes_reused;
   info.complete = complete;
   info.token = last_token;
-  observe([&](WriterObserver &o) { o.on_commit(info); });
-  lock.lock();
+  return info;
 }
 
 WriterStats CheckpointWriter::stats() const {
@@ -445,9 +456,18 @@ std::optional<uint64_t> CheckpointWriter::next_sequence() const {
   return impl_->arrivals;
 }
 
+Result<Uuid> CheckpointWriter::await_id() {
+  std::unique_lock lock(impl_->mutex);
+  impl_->room.wait(
+      lock, [&] { return impl_->id_known || impl_->interrupted || !impl_->refusal().is_ok(); });
+  if (impl_->id_known) return impl_->id;
+  CHECKPOINT_RETURN_IF_ERROR(impl_->refusal());
+  return Status(Code::kCancelled, "interrupted");
+}
+
 std::optional<Uuid> CheckpointWriter::checkpoint_id() const {
   std::lock_guard lock(impl_->mutex);
-  return impl_->fields ? std::optional(impl_->id) : std::nullopt;
+  return impl_->id_known ? std::optional(impl_->id) : std::nullopt;
 }
 
 }  // namespace checkpoint

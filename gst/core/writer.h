@@ -51,6 +51,8 @@ struct WriterStats {
   uint64_t packs = 0, commits = 0, queued_bytes = 0, queued_frames = 0, retries = 0;
   // Frames that came without a sequence, and for whose PTS the parent has several frames or none.
   uint64_t frames_ambiguous = 0, frames_unmatched = 0;
+  // Frames that were stored by an earlier run, and compared with what came again.
+  uint64_t frames_compared = 0;
 };
 
 // Called on the writer's threads, several at a time, without a lock of the writer held that its
@@ -60,6 +62,8 @@ class WriterObserver {
  public:
   virtual ~WriterObserver() = default;
   virtual void on_commit(const CommitInfo &info) = 0;
+  // An earlier checkpoint goes on, or is complete already; before its first commit here.
+  virtual void on_resume(const CommitInfo &info) {}
   virtual void on_warning(const Status &status) = 0;
   // Long work: what ("connect", "lease", "drain") and how far (0..100, or -1: unknown).
   virtual void on_progress(const std::string &what, const std::string &text, int percent) = 0;
@@ -91,7 +95,11 @@ class CheckpointWriter {
   // What the checkpoint is; before the first push, but events and caps may come before. A
   // stage_index of -1 becomes the parent's + 1, or 0. Makes no row yet. A parent that these stores
   // don't know is an error, or, as a hint, left out with a warning.
-  Status begin(const CheckpointFields &fields, bool parent_is_hint);
+  //
+  // `resume`: the newest version goes on after its last durable frame, if there is one. The frames
+  // that it has are expected again, from the first one on: they are compared, and not stored; a
+  // difference is a failure that names the sequence. When it is complete already all of them are.
+  Status begin(const CheckpointFields &fields, bool parent_is_hint, bool resume = false);
 
   // --- the streaming thread's calls
   // The caps of the frames that follow.
@@ -107,6 +115,9 @@ class CheckpointWriter {
               std::optional<uint64_t> sequence);
   // What the next push() without a sequence gets; nullopt: the parent's frames decide.
   std::optional<uint64_t> next_sequence() const;
+  // After begin(): waits until the checkpoint's id is known, which without `resume` it is.
+  // kCancelled as in push().
+  Result<Uuid> await_id();
   // Ends the checkpoint: commits all, then completes it, or leaves it partial with the reason.
   // `stats`, a JSON object, takes the place of what begin() was given.
   // Waits; kCancelled as in push(): call again. kTimeout: not done within `timeout`; the checkpoint
@@ -137,7 +148,7 @@ class CheckpointWriter {
   // told once more. False: the checkpoint is at its end, and nothing is told.
   bool flush(uint64_t token = 0);
   WriterStats stats() const;
-  // The checkpoint's id, from begin() on.
+  // The checkpoint's id: from begin() on, or with `resume` once it is known.
   std::optional<Uuid> checkpoint_id() const;
 
  private:

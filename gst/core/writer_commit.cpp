@@ -30,13 +30,14 @@ Status CheckpointWriter::Impl::set_up() {
   CHECKPOINT_ASSIGN_OR_RETURN(stores, open(cancel));
   observe([](WriterObserver &o) { o.on_progress("connect", "the stores are open", 100); });
   CheckpointFields wanted;
-  bool hint = false;
+  bool hint = false, resume = false;
   {
     std::unique_lock lock(mutex);
     control_due.wait(lock, [&] { return aborted || draining || fields; });
     if (!fields) return Status(Code::kCancelled, "stopped before there was anything to store");
     wanted = *fields;
     hint = parent_is_hint;
+    resume = resume_asked;
   }
   CHECKPOINT_RETURN_IF_ERROR(find_parent(wanted, hint));
   CHECKPOINT_ASSIGN_OR_RETURN(job, patiently(cancel, [&] {
@@ -60,10 +61,16 @@ Status CheckpointWriter::Impl::set_up() {
     fields = wanted;
   }
   CHECKPOINT_RETURN_IF_ERROR(take_lease());
-  CHECKPOINT_ASSIGN_OR_RETURN(row, patiently(cancel, [&] {
-                                return stores->metadata->create_checkpoint(lease, id, wanted,
-                                                                           cancel);
-                              }));
+  if (resume) CHECKPOINT_RETURN_IF_ERROR(find_earlier(wanted));
+  if (!earlier) {
+    CHECKPOINT_ASSIGN_OR_RETURN(row, patiently(cancel, [&] {
+                                  return stores->metadata->create_checkpoint(lease, id, wanted,
+                                                                             cancel);
+                                }));
+    std::lock_guard lock(mutex);
+    id_known = true;
+    room.notify_all();
+  }
   RunningCheckpoints::instance().settle(id);
   log(LogLevel::kInfo, "writer",
       "job " + wanted.job_id + ", stage " + wanted.stage + ": checkpoint " + id.to_string() +
@@ -107,7 +114,7 @@ size_t CheckpointWriter::Impl::resolved_slots() const {
 bool CheckpointWriter::Impl::flush_due() const {
   return seal_asked ||
          (flush_wanted() && sealed_frames + resolved_slots() >= flushes.back().frames &&
-          sealed_events + events.size() >= flushes.back().events);
+          sealed_events + events_skipped + events.size() >= flushes.back().events);
 }
 
 // Hands out what is resolved, in frame order, together with the open pack; with `last` also what
@@ -179,9 +186,17 @@ Status CheckpointWriter::Impl::run() {
     std::optional<SteadyTime> wake_at;
     // A pack that another writer's commit waits for is sealed even where there is no room: that
     // writer may be what keeps the room from us.
-    if (!close_sealed && (commit_room() || seal_asked)) {
+    if (!close_sealed && compared.empty() && (commit_room() || seal_asked)) {
       bool due = oldest_unsealed && now - *oldest_unsealed >= options.commit_interval;
       if (draining && queue.empty() && resolved_slots() == slots.size()) {
+        CHECKPOINT_RETURN_IF_ERROR(must_have_all_again());
+        if (earlier && earlier->complete()) {
+          partial_reason.reset();
+          closed = true;
+          beat_due.notify_all();
+          tell_commit(lock, true);
+          break;
+        }
         seal(true);
         take_back = false;
         close_sealed = true;
@@ -451,12 +466,13 @@ void CheckpointWriter::Impl::finish_up(Status status) {
     abort_waits();
   }
   bool lost = status.is(Code::kLeaseLost);
+  const bool was_complete = earlier && earlier->complete();
   {
     // Whoever failed first tells why.
     std::lock_guard lock(mutex);
     lost = lost || failure.is(Code::kLeaseLost);
   }
-  if (!status.is_ok() && !lost && lease.epoch != 0 && row.key != 0) {
+  if (!status.is_ok() && !lost && lease.epoch != 0 && row.key != 0 && !was_complete) {
     // What is durable already is worth keeping, and the row should say why there is no more of it.
     std::unique_lock lock(mutex);
     Status kept = Status::ok();

@@ -26,6 +26,7 @@
 
 #include "core/chunk.h"
 #include "core/codec.h"
+#include "core/earlier_frames.h"
 #include "core/identity.h"
 #include "core/inflight.h"
 #include "core/pack.h"
@@ -49,6 +50,7 @@ struct Slot {
   bool ours = false;                        // this frame brought the payload
   bool resolved = false;                    // its payload has a place; protected by Impl::mutex
   bool has_sequence = false;                // it came with it
+  bool other_caps = false;                  // than an earlier run had here
   uint64_t turn = 0;                        // to be given a sequence
 };
 
@@ -99,7 +101,6 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   const StoreOpener open;
   const WriterOptions options;
   const std::shared_ptr<WriterObserver> observer;
-  const Uuid id = Uuid::random();
   const LeaseOwner owner;
   const std::shared_ptr<ChunkPool> chunks;
 
@@ -111,12 +112,14 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
 
   // --- set by the control thread before it starts workers and putters, then only read
   std::shared_ptr<Stores> stores;
+  Uuid id = Uuid::random();
   JobRow job;
   CheckpointRow row;
   unsigned max_puts = 1;  // putters
   bool sha256 = false;
   // Null without a parent. Used by one worker at a time, see identify().
   std::unique_ptr<SequenceFinder> finder;
+  std::unique_ptr<EarlierFrames> earlier;  // where an earlier checkpoint goes on
   std::shared_ptr<InflightPayloads> inflight;
   std::shared_ptr<void> waker;  // after inflight, which it refers to
 
@@ -135,6 +138,8 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   // --- protected by `mutex`
   std::optional<CheckpointFields> fields;
   bool parent_is_hint = false;
+  bool resume_asked = false;
+  bool id_known = false;
   std::deque<QueueItem> queue;
   uint64_t arrivals = 0;  // frames pushed, dropped ones included
   bool interrupted = false;
@@ -173,6 +178,11 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   uint64_t events_in = 0;        // pushed
   std::deque<std::unique_ptr<Slot>>
       slots;  // taken by workers, not yet part of a commit, in index order
+  std::map<uint64_t, std::unique_ptr<Slot>> compared;  // by index: taken, and stored before
+  uint64_t events_skipped = 0;                         // likewise, and gone
+  bool other_caps = false;  // those that hold now differ from the stored ones of their number
+  // Frames whose metas are not those that were stored, and the first one's sequence.
+  uint64_t other_metas = 0, first_other_metas = kNone;
 
   std::unique_ptr<PackBuilder> builder;  // null: nothing unsealed
   std::shared_ptr<OpenPack> open_pack;   // what the payloads in it are placed in
@@ -229,6 +239,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   bool flush_wanted() const;
   bool flush_covered() const;
   void tell_commit(std::unique_lock<std::mutex> &lock, bool complete);
+  CommitInfo commit_info(bool complete) const;
   Status refusal() const;
 
   // --- writer_work.cpp: a worker's life
@@ -297,6 +308,18 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   Status take_lease();
   void give_lease_back(bool lost);
   Status recover_outcome(const CommitBatch &batch, Cancellation &cancellation);
+
+  // --- writer_resume.cpp: going on with an earlier checkpoint
+  uint64_t stored_frames() const { return earlier ? earlier->row().frames : 0; }
+  Status find_earlier(const CheckpointFields &wanted);
+  Status take_over(const CheckpointFields &wanted, CheckpointRow found);
+  void take_caps(QueuedCaps &&item);
+  void take_event(QueuedEvent &&item);
+  Status compare(Slot &slot);
+  Status await_compared(const Slot &slot);
+  Status difference(const Slot &slot, const FrameRecord &before) const;
+  Status must_have_all_again() const;
+  void tell_compared();
 
   // --- writer_put.cpp
   void put();

@@ -56,17 +56,18 @@ Slot *CheckpointWriter::Impl::take() {
     QueueItem item = std::move(queue.front());
     queue.pop_front();
     if (auto *new_caps = std::get_if<QueuedCaps>(&item)) {
-      caps.push_back(CapsRow{next_caps++, std::move(new_caps->caps)});
+      take_caps(std::move(*new_caps));
     } else if (auto *event = std::get_if<QueuedEvent>(&item)) {
-      events.push_back(
-          EventRow{next_index, next_ordinal++, std::move(event->type), std::move(event->body)});
-      taken_bytes += event->size;
+      take_event(std::move(*event));
     } else {
       auto &slot = std::get<std::unique_ptr<Slot>>(item);
       slot->record.row.index = next_index++;
       slot->turn = next_turn++;
       next_ordinal = 0;
       slot->record.row.caps = next_caps ? next_caps - 1 : 0;
+      slot->other_caps = other_caps;
+      const uint64_t index = slot->record.row.index;
+      if (index < stored_frames()) return (compared[index] = std::move(slot)).get();
       slots.push_back(std::move(slot));
       return slots.back().get();
     }
@@ -112,6 +113,8 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
   CHECKPOINT_RETURN_IF_ERROR(identify(slot));
   FrameInput &input = *slot.input;
   FrameRecord &record = slot.record;
+  const bool stored_before = record.row.index < stored_frames();
+  if (earlier && !stored_before) CHECKPOINT_RETURN_IF_ERROR(await_compared(slot));
   CHECKPOINT_RETURN_IF_ERROR(input.metas(record.metas, record.detections));
   record.row.has_metas = !record.metas.empty();
   for (size_t i = 0; i < record.detections.size(); i++) {
@@ -127,7 +130,7 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
     hand_over(slot, lock);
     return Status::ok();
   };
-  if (size == 0) return done(0);
+  if (size == 0) return stored_before ? compare(slot) : done(0);
 
   std::shared_ptr<Chunk> copied;
   CHECKPOINT_ASSIGN_OR_RETURN(std::optional<ByteView> raw, input.map());
@@ -143,6 +146,7 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
     release_input(slot);
   }
   CHECKPOINT_ASSIGN_OR_RETURN(record.digest, digester.digest(*raw));
+  if (stored_before) return compare(slot);
 
   while (!aborted) {
     InflightPayloads::Claim claim = inflight->claim(record.digest);

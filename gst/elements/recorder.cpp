@@ -37,6 +37,8 @@ bool Recorder::start(const RecorderSettings &settings) {
   ended_.reset();
   next_.reset();
   own_lineage_.reset();
+  untold_.reset();
+  begun_stages_.clear();
   if (observer_) observer_->detach();
   observer_ = std::make_shared<RecorderObserver>(element_, settings.post_messages);
   auto metas = std::make_shared<MetaWatch>(
@@ -287,7 +289,9 @@ bool Recorder::begin() {
   fields.video_path = readable_path(fields.video_path);
 
   if (!writer()) open_next();
-  Status status = writer()->begin(fields, parent_is_hint);
+  // What comes behind the end of a stage in one run is a version of its own.
+  const bool resume = begun_stages_.insert(fields.stage).second && settings_.resume;
+  Status status = writer()->begin(fields, parent_is_hint, resume);
   if (!status.is_ok()) {
     report(status);
     return false;
@@ -295,8 +299,8 @@ bool Recorder::begin() {
   begun_ = true;
   job_id_ = fields.job_id;
   if (fields.stage_index < 0 && !fields.parent) fields.stage_index = 0;
-  own_lineage_ = make_lineage_event({fields.job_id, *writer()->checkpoint_id(), fields.stage,
-                                     fields.stage_index, fields.video_path, fields.branch});
+  untold_ = {fields.job_id,     Uuid(),       fields.stage, fields.stage_index,
+             fields.video_path, fields.branch};
   return true;
 }
 
@@ -305,7 +309,22 @@ GstFlowReturn Recorder::ready(const WaitFunction &wait) {
     GstFlowReturn flow = drain(wait);
     if (flow != GST_FLOW_OK) return flow;
   }
-  return begin() ? GST_FLOW_OK : GST_FLOW_ERROR;
+  if (!begin()) return GST_FLOW_ERROR;
+  auto current = writer();
+  while (untold_) {
+    if (!current) return GST_FLOW_FLUSHING;
+    const auto id = current->await_id();
+    if (id.is_ok()) {
+      untold_->checkpoint = *id;
+      own_lineage_ = make_lineage_event(*untold_);
+      untold_.reset();
+    } else if (observer_->reported()) {
+      return GST_FLOW_ERROR;
+    } else if (GstFlowReturn flow = wait(); flow != GST_FLOW_OK) {
+      return flow;
+    }
+  }
+  return GST_FLOW_OK;
 }
 
 GstFlowReturn Recorder::frame(GstBuffer *buffer, const GstSegment &segment,
@@ -352,7 +371,7 @@ GstFlowReturn Recorder::end_of_stream(const WaitFunction &wait) {
   // After a failure before the first data there is nothing to keep.
   if (!begun_ && watch_ && !watch_->error().empty()) return GST_FLOW_OK;
   if (!begun_ && !writer()) return GST_FLOW_OK;  // a second EOS, with nothing between
-  if (!begin()) return GST_FLOW_ERROR;
+  if (GstFlowReturn flow = ready(wait); flow != GST_FLOW_OK) return flow;
   return drain(wait);
 }
 

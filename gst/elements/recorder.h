@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct RecorderSettings {
   unsigned stop_timeout_ms = 1000;
   bool post_messages = true;
   bool strict_metas = false;
+  bool resume = false;
   S3Properties s3;
 };
 
@@ -124,7 +126,9 @@ class Recorder {
   // The streaming thread's.
   std::shared_ptr<const StreamCaps> caps_;
   std::optional<Lineage> lineage_;
+  std::optional<Lineage> untold_;  // of the checkpoint that was begun, its id missing yet
   EventPtr own_lineage_;
+  std::set<std::string> begun_stages_;  // since start()
   bool begun_ = false;
   // EOS came and its wait ended with a flush: the writer takes nothing more. What comes next begins
   // the next version, after this one is durable.

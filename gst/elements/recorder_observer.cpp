@@ -2,6 +2,7 @@
 #include "elements/recorder_observer.h"
 
 #include "elements/error_table.h"
+#include "elements/gst_handles.h"
 
 namespace checkpoint {
 
@@ -64,23 +65,25 @@ void RecorderObserver::progress(GstProgressType type, const char *code, const st
 }
 
 void RecorderObserver::on_commit(const CommitInfo &info) {
+  post("gst-checkpoint-commit", info);
+  if (info.complete) post("gst-checkpoint-complete", info);
+}
+
+void RecorderObserver::on_resume(const CommitInfo &info) { post("gst-checkpoint-resume", info); }
+
+void RecorderObserver::post(const char *name, const CommitInfo &info) {
   if (!post_messages_) return;
-  for (const char *name : {"gst-checkpoint-commit", "gst-checkpoint-complete"}) {
-    if (!info.complete && g_str_equal(name, "gst-checkpoint-complete")) break;
-    GstStructure *body = gst_structure_new(
-        name, "checkpoint-id", G_TYPE_STRING, info.checkpoint.to_string().c_str(), "job-id",
-        G_TYPE_STRING, info.job_id.c_str(), "stage", G_TYPE_STRING, info.stage.c_str(), "version",
-        G_TYPE_UINT, info.version, "commit-no", G_TYPE_UINT64, info.commit_no, "frames",
-        G_TYPE_UINT64, info.frames, "bytes-new", G_TYPE_UINT64, info.bytes_new, "bytes-reused",
-        G_TYPE_UINT64, info.bytes_reused, "elapsed", G_TYPE_UINT64,
-        static_cast<guint64>(info.elapsed.count()) * GST_MSECOND, "token", G_TYPE_UINT64,
-        info.token, nullptr);
-    with_element([&](GstElement *element) {
-      gst_element_post_message(
-          element, gst_message_new_element(GST_OBJECT(element), gst_structure_copy(body)));
-    });
-    gst_structure_free(body);
-  }
+  StructurePtr body(gst_structure_new(
+      name, "checkpoint-id", G_TYPE_STRING, info.checkpoint.to_string().c_str(), "job-id",
+      G_TYPE_STRING, info.job_id.c_str(), "stage", G_TYPE_STRING, info.stage.c_str(), "version",
+      G_TYPE_UINT, info.version, "commit-no", G_TYPE_UINT64, info.commit_no, "frames",
+      G_TYPE_UINT64, info.frames, "bytes-new", G_TYPE_UINT64, info.bytes_new, "bytes-reused",
+      G_TYPE_UINT64, info.bytes_reused, "elapsed", G_TYPE_UINT64,
+      static_cast<guint64>(info.elapsed.count()) * GST_MSECOND, "token", G_TYPE_UINT64, info.token,
+      nullptr));
+  with_element([&](GstElement *element) {
+    gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), body.release()));
+  });
 }
 
 void RecorderObserver::on_progress(const std::string &what, const std::string &text, int percent) {

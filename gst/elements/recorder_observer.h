@@ -37,11 +37,13 @@ class RecorderObserver : public WriterObserver {
   void progress(GstProgressType type, const char *code, const std::string &text);
 
   void on_commit(const CommitInfo &info) override;
+  void on_resume(const CommitInfo &info) override;
   void on_warning(const Status &status) override { warn(status); }
   void on_progress(const std::string &what, const std::string &text, int percent) override;
   void on_error(const Status &status) override { report(status); }
 
  private:
+  void post(const char *name, const CommitInfo &info);
   // No lock is held while posting, since a handler on the bus may call into the element, and may
   // even stop it. The element is kept meanwhile.
   void with_element(const std::function<void(GstElement *)> &call);

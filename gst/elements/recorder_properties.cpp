@@ -33,6 +33,7 @@ enum Property : guint {
   kStopTimeout,
   kPostMessages,
   kStrictMetas,
+  kResume,
 };
 
 GType codec_type() {
@@ -163,6 +164,13 @@ void install_recorder_properties(GObjectClass *klass) {
                            "A meta that can't be kept is an error; else it is left out, counted in "
                            "the statistics and warned of once per type",
                            defaults.strict_metas, kFlags));
+  g_object_class_install_property(
+      klass, kResume,
+      g_param_spec_boolean(
+          "resume", "Resume",
+          "Go on with the newest version, if it is partial: what it has is expected "
+          "again and compared, the rest is stored",
+          defaults.resume, kFlags));
   S3Properties::install(klass);
   gst_type_mark_as_plugin_api(codec_type(), static_cast<GstPluginAPIFlags>(0));
   gst_type_mark_as_plugin_api(leaky_type(), static_cast<GstPluginAPIFlags>(0));
@@ -245,6 +253,9 @@ bool set_recorder_property(RecorderSettings &s, guint id, const GValue *value) {
       return true;
     case kStrictMetas:
       s.strict_metas = g_value_get_boolean(value);
+      return true;
+    case kResume:
+      s.resume = g_value_get_boolean(value);
       return true;
     default:
       return s.s3.set(id, value);
@@ -329,6 +340,9 @@ bool get_recorder_property(const RecorderSettings &s, guint id, GValue *value) {
     case kStrictMetas:
       g_value_set_boolean(value, s.strict_metas);
       return true;
+    case kResume:
+      g_value_set_boolean(value, s.resume);
+      return true;
     default:
       return s.s3.get(id, value);
   }
@@ -350,7 +364,8 @@ void add_recorder_stats(GstStructure *structure, const Recorder &recorder) {
                     "commits", G_TYPE_UINT64, s.commits, "queued-bytes", G_TYPE_UINT64,
                     s.queued_bytes, "queued-frames", G_TYPE_UINT64, s.queued_frames, "retries",
                     G_TYPE_UINT64, s.retries, "frames-ambiguous", G_TYPE_UINT64, s.frames_ambiguous,
-                    "frames-unmatched", G_TYPE_UINT64, s.frames_unmatched, nullptr);
+                    "frames-unmatched", G_TYPE_UINT64, s.frames_unmatched, "frames-compared",
+                    G_TYPE_UINT64, s.frames_compared, nullptr);
   StructurePtr left_out(gst_structure_new_empty("application/x-gst-checkpoint-metas-left-out"));
   for (const auto &[type, count] : recorder.metas_left_out())
     gst_structure_set(left_out.get(), type.c_str(), G_TYPE_UINT64, count, nullptr);

@@ -26,6 +26,9 @@ Result<CheckpointFields> checked_fields(const RecorderSettings &s) {
   if (!codec_available(s.writer.codec))
     return Status(Code::kUnsupported,
                   std::string("this build has no codec ") + codec_name(s.writer.codec));
+  if (s.resume && s.writer.leaky != Leaky::kNo)
+    return Status(Code::kInvalidArgument, "resume and leaky exclude each other",
+                  "every frame has to come again: use leaky=no");
   // Makes and throws away: a URI that can't work is said now and here.
   const StoreRegistry &stores = StoreRegistry::instance();
   CHECKPOINT_RETURN_IF_ERROR(stores.make_frame_store(s.frame_store).status());

@@ -17,7 +17,8 @@ namespace {
 const char *const kElements[] = {"checkpointsink", "checkpointsrc", "checkpointtap"};
 // With lines to try.
 const char *const kPages[] = {"elements/checkpointsink", "elements/checkpointsrc",
-                              "elements/checkpointtap", "how-to/select-frames"};
+                              "elements/checkpointtap", "how-to/select-frames",
+                              "how-to/resume-after-a-crash"};
 
 struct Documented {
   std::string type, range, standard, change;
