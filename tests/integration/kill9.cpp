@@ -85,6 +85,125 @@ GST_START_TEST(g02_killed_at_any_moment_everything_shown_loads) {
 }
 GST_END_TEST
 
+namespace {
+
+// At most as many as were on their way, and one.
+void must_have_sent_few_twice(const DurablePlace &place, uint64_t kills) {
+  constexpr uint64_t kPutsInFlight = 8;
+  const uint64_t unfinished = place.number("SELECT count(*) FROM pack WHERE state = 'uploading'");
+  ck_assert_uint_le(unfinished, kills * (kPutsInFlight + 1));
+}
+
+// One checkpoint, as one run would have made it.
+void must_be_whole(DurablePlace &place, const std::string &line) {
+  place.look_at_last_again();
+  place.must_load();
+  place.must_be_consistent();
+  const std::string newest = " ORDER BY version DESC LIMIT 1";
+  ck_assert(place.value("SELECT state FROM checkpoint" + newest) == "complete");
+  ck_assert_uint_eq(place.number("SELECT frames FROM checkpoint" + newest), SmallFilm::kFrames);
+  const auto rows = [&](const std::string &table) {
+    return place.number("SELECT count(*) FROM " + table +
+                        " WHERE checkpoint = (SELECT key FROM checkpoint" + newest + ")");
+  };
+  const uint64_t events = rows("event"), caps = rows("caps");
+  Launch whole(line + kSink);
+  ck_assert_msg(whole.wait() == 0, "%s", whole.tail().c_str());
+  ck_assert_uint_eq(rows("event"), events);
+  ck_assert_uint_eq(rows("caps"), caps);
+}
+
+}  // namespace
+
+GST_START_TEST(g06_the_same_line_again_finishes_what_was_killed) {
+  SmallFilm film;
+  // At 60 % of 50 packs.
+  for (const std::string &input : {kFilm, std::string("checkpointsrc job-id=j stage=first ! ")}) {
+    DurablePlace place(film);
+    if (input != kFilm) {
+      Launch first(kFilm + "checkpointsink job-id=j stage=first pack-size=10000");
+      ck_assert_msg(first.wait() == 0, "%s", first.tail().c_str());
+    }
+    const std::string of_it = " FROM checkpoint WHERE stage = 's'";
+    Launch launch(input + kSink);
+    kill_after_commits(input == kFilm ? 30 : 1, &launch);
+    const bool over = place.value("SELECT state" + of_it) == "complete";
+    const std::string id = place.value("SELECT id" + of_it);
+    const uint64_t before = place.number("SELECT frames" + of_it);
+    Launch again(input + kSink + " resume=true");
+    ck_assert_msg(again.wait() == 0 && again.errors().empty() && again.warnings().empty(), "%s",
+                  again.tail().c_str());
+    const auto resumed = again.output().find("gst-checkpoint-resume");
+    ck_assert(resumed != std::string::npos);
+    ck_assert_uint_eq(*printed_number(again.output().substr(resumed), "frames"), before);
+    ck_assert(over || before < SmallFilm::kFrames);
+    ck_assert(place.value("SELECT id" + of_it) == id);
+    ck_assert(place.value("SELECT state" + of_it) == "complete");
+    must_have_sent_few_twice(place, 1);
+    if (input != kFilm) {
+      ck_assert_uint_eq(place.number("SELECT frames" + of_it), SmallFilm::kFrames);
+      place.must_be_consistent();
+      continue;
+    }
+    // And once more: nothing changes, and it is named.
+    const uint64_t packs = place.number("SELECT count(*) FROM pack");
+    Launch once_more(input + kSink + " resume=true");
+    ck_assert_msg(once_more.wait() == 0 && once_more.errors().empty(), "%s",
+                  once_more.tail().c_str());
+    const auto complete = once_more.output().find("gst-checkpoint-complete");
+    ck_assert(complete != std::string::npos &&
+              once_more.output().find(id, complete) != std::string::npos);
+    ck_assert_uint_eq(place.number("SELECT count(*) FROM pack"), packs);
+    ck_assert_uint_eq(place.last_version(), 1);
+    must_be_whole(place, input);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g06_killed_over_and_over_and_resumed) {
+  SmallFilm film;
+  const char *given = g_getenv("KILL9_SEED");
+  const unsigned seed = given ? static_cast<unsigned>(std::atoi(given)) : std::random_device()();
+  const char *cycles = g_getenv("KILL9_CYCLES");
+  g_print("KILL9_SEED=%u\n", seed);
+  std::mt19937 random(seed);
+  unsigned kills = 0, resumed = 0, checkpoints = 0;
+  const unsigned wanted = cycles ? static_cast<unsigned>(std::atoi(cycles)) : 50;
+  while (kills < wanted) {
+    // All frames are new here, so that a run has many commits.
+    DurablePlace place(film);
+    const std::string line = kFilm + kSink + " resume=true";
+    unsigned kills_here = 0;
+    const auto complete = [&] {
+      return place.last_version() > 0 && place.value("SELECT state FROM checkpoint") == "complete";
+    };
+    while (kills < wanted && !complete()) {
+      resumed += place.last_version() > 0;
+      Launch launch(line);
+      const unsigned commits = static_cast<unsigned>(random() % 12);
+      if (commits == 0) launch.wait_for("(resume)");  // while frames are compared, if there are any
+      kill_after_commits(commits, &launch);
+      kills++;
+      kills_here++;
+      place.must_hold_what_was_announced(launch);
+      place.look_at_last_again();
+      place.must_load();
+      place.must_be_consistent();
+    }
+    if (place.last_version() > 0) must_have_sent_few_twice(place, kills_here);
+    if (!complete()) {
+      Launch last(line);
+      ck_assert_msg(last.wait() == 0 && last.errors().empty(), "%s", last.tail().c_str());
+    }
+    ck_assert_uint_eq(place.last_version(), 1);
+    must_be_whole(place, kFilm);
+    checkpoints++;
+  }
+  g_print("%u kills, %u of them of resumed runs; %u checkpoints were finished\n", kills, resumed,
+          checkpoints);
+}
+GST_END_TEST
+
 GST_START_TEST(g02_killed_while_the_stores_are_made) {
   SmallFilm film;
   for (unsigned events = 1; events < 40; events += 2) {
@@ -107,6 +226,10 @@ static Suite *kill9_suite() {
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g01_what_was_announced_survives_a_kill);
   tcase_add_test(tc, g02_killed_at_any_moment_everything_shown_loads);
+  tcase_add_test(tc, g06_the_same_line_again_finishes_what_was_killed);
+  tcase_add_test(tc, g06_killed_over_and_over_and_resumed);
+  const char *cycles = g_getenv("KILL9_CYCLES");
+  tcase_set_timeout(tc, 180 + (cycles ? 5 * std::atoi(cycles) : 0));
   // Told by the files that it makes.
   if (store_pair().is_default()) tcase_add_test(tc, g02_killed_while_the_stores_are_made);
   return suite;

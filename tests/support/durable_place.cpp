@@ -90,6 +90,34 @@ void DurablePlace::must_hold_what_was_announced(const Launch &launch) const {
       number("SELECT frames FROM checkpoint WHERE version = " + std::to_string(version)), frames);
 }
 
+void DurablePlace::must_be_consistent() const {
+  if (!has_rows()) return;
+  const auto none = [&](const char *what, const std::string &from) {
+    const uint64_t n = number("SELECT count(*) FROM " + from);
+    ck_assert_msg(n == 0, "%s: %d", what, static_cast<int>(n));
+  };
+  none("frames in packs that are not ready",
+       "frame LEFT JOIN pack ON pack.key = frame.pack WHERE frame.pack IS NOT NULL AND "
+       "coalesce(pack.state, '') <> 'ready'");
+  none(
+      "frames whose pack the checkpoint does not hold",
+      "frame LEFT JOIN checkpoint_pack AS held ON held.checkpoint = frame.checkpoint AND held.pack "
+      "= frame.pack WHERE frame.pack IS NOT NULL AND held.pack IS NULL");
+  none("identities that lie in packs that are not ready",
+       "digest LEFT JOIN pack ON pack.key = digest.pack WHERE coalesce(pack.state, '') <> 'ready'");
+  none("checkpoints with a gap or a frame too many",
+       "checkpoint AS c WHERE c.frames <> (SELECT count(*) FROM frame WHERE frame.checkpoint = "
+       "c.key) OR c.frames <> (SELECT coalesce(max(idx) + 1, 0) FROM frame WHERE frame.checkpoint "
+       "= c.key) OR c.frames <> (SELECT count(DISTINCT sequence) FROM frame WHERE frame.checkpoint "
+       "= c.key)");
+  none("events behind the end",
+       "event JOIN checkpoint AS c ON c.key = event.checkpoint WHERE event.idx > c.frames");
+  none("frames without caps",
+       "frame LEFT JOIN caps ON caps.checkpoint = frame.checkpoint AND caps.number = frame.caps "
+       "WHERE caps.caps IS NULL");
+  none("packs with one name", "pack AS a JOIN pack AS b ON a.object = b.object AND a.key < b.key");
+}
+
 void DurablePlace::must_work_again() {
   const uint64_t before = last_version();
   Launch again(SmallFilm::line() + sink());

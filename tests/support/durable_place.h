@@ -33,6 +33,11 @@ class DurablePlace : public Home {
   // Every checkpoint that is shown, and was not looked at before, loads up to its last frame.
   void must_load();
   void look_at_all_again() { checked_ = 0; }
+  // It may have grown.
+  void look_at_last_again() { checked_ -= checked_ > 0; }
+  // The rows hang together: what they refer to is there, nothing is there twice, no frame is
+  // missing between others.
+  void must_be_consistent() const;
   // What the process had said by then.
   void must_hold_what_was_announced(const Launch &launch) const;
   // The same line again is not kept waiting by the one that is gone.
