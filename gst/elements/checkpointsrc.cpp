@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "elements/checkpoint_uri.h"
+#include "core/checkpoint_uri.h"
 #include "elements/error_table.h"
 #include "elements/identity_meta.h"
 #include "elements/player.h"

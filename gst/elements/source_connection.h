@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "core/checkpoint_uri.h"
 #include "core/playlist.h"
 #include "core/reader.h"
 #include "core/stores.h"
-#include "elements/checkpoint_uri.h"
 #include "elements/s3_properties.h"
 #include "elements/stream_caps.h"
 

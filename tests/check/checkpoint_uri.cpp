@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "elements/checkpoint_uri.h"
+#include "core/checkpoint_uri.h"
 // last
 #include "support/check.h"
 

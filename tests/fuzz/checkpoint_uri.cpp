@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // checkpoint:// URIs.
-#include "elements/checkpoint_uri.h"
+#include "core/checkpoint_uri.h"
 #include "fuzz/fuzz.h"
 
 using namespace checkpoint;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elements/checkpoint_uri.h"
+#include "core/checkpoint_uri.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tools/verb.h"
+
+#include <algorithm>
+
+namespace checkpoint::tool {
+
+namespace {
+
+constexpr Verb kVerbs[] = {
+    {"list", "[JOB[/STAGE]]", "Lists jobs, or the checkpoints of a job",
+     R"(Without a JOB the jobs, in the order of their names, each with its newest checkpoint.
+With a JOB its checkpoints, the newest first; with JOB/STAGE those of that stage.
+Only complete ones of the base are listed: --partial and --scenarios add the others.
+
+Examples:
+  gst-checkpoint-1.0 list
+  gst-checkpoint-1.0 list street
+  gst-checkpoint-1.0 list street/detect --scenarios --partial
+  gst-checkpoint-1.0 list street --json | jq '.[].checkpoint'
+  gst-checkpoint-1.0 list --limit 50 --after street-049
+)",
+     run_list},
+    {"show", "CHECKPOINT", "Shows everything about one checkpoint",
+     R"(CHECKPOINT is JOB/STAGE, JOB/STAGE@VERSION, a checkpoint:// URI, or an id. Without a version
+the newest complete one is meant; a partial one is shown when it is named, or with --partial.
+
+Examples:
+  gst-checkpoint-1.0 show street/detect
+  gst-checkpoint-1.0 show street/detect@3 --frames
+  gst-checkpoint-1.0 show street/detect --scenario low-light
+  gst-checkpoint-1.0 show street/detect --json | jq .config_snapshot
+)",
+     run_show},
+};
+
+}  // namespace
+
+std::span<const Verb> verbs() { return kVerbs; }
+
+const Verb *find_verb(std::string_view name) {
+  const auto *found = std::find_if(std::begin(kVerbs), std::end(kVerbs),
+                                   [&](const Verb &verb) { return name == verb.name; });
+  return found == std::end(kVerbs) ? nullptr : found;
+}
+
+}  // namespace checkpoint::tool

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// gst-checkpoint-1.0: the line, list and show.
+#include <string>
+
+#include "support/check.h"
+#include "support/checkpoint_maker.h"
+#include "support/home.h"
+#include "support/tool.h"
+
+using namespace checkpoint;
+
+namespace {
+
+bool contains(const std::string &text, const std::string &part) {
+  return text.find(part) != std::string::npos;
+}
+
+void must_be_equal(const std::string &a, const std::string &b, int line) {
+  ck_assert_msg(a == b, "line %d: \"%s\" is not \"%s\"", line, a.c_str(), b.c_str());
+}
+#define EQUAL(a, b) must_be_equal(a, b, __LINE__)
+
+// A home whose stores hold what the test makes.
+struct Place : Home {
+  std::shared_ptr<Stores> stores = stores_at(frame_store(), metadata_store());
+
+  // Frames of 100 bytes, each with a detection of "car" and the odd ones one of "bus" too.
+  CheckpointRow add(const std::string &job, const std::string &stage, const Branch &branch = {},
+                    uint64_t frames = 3, const std::optional<Uuid> &parent = {},
+                    bool complete = true) {
+    CheckpointMaker maker(stores, job, stage, branch, false, parent);
+    maker.add_caps("video/x-raw, format=(string)GRAY8");
+    for (uint64_t i = 0; i < frames; i++) {
+      MadeFrame frame;
+      frame.payload = made_payload(made++, 100);
+      frame.pts = i * 40000000;
+      frame.detections.push_back({0, 0, "car", 0.5, 1, 2, 3, 4, {}, "roi"});
+      if (i % 2 == 1) frame.detections.push_back({0, 0, "bus", 0.5, 1, 2, 3, 4, {}, "roi"});
+      maker.add_frame(frame);
+    }
+    return complete ? maker.complete() : maker.leave_partial();
+  }
+  uint64_t made = 0;
+};
+
+}  // namespace
+
+GST_START_TEST(a_line_that_makes_no_sense_is_told_with_the_next_step) {
+  Home home;
+  for (const std::vector<std::string> &line :
+       std::vector<std::vector<std::string>>{{},
+                                             {"lsit"},
+                                             {"list", "--no-such-option"},
+                                             {"list", "a", "b"},
+                                             {"list", "--limit", "many"},
+                                             {"show"}}) {
+    ToolRun run = run_tool(line);
+    ck_assert_int_eq(run.code, 2);
+    ck_assert_msg(run.error_output.rfind("error: ", 0) == 0 &&
+                      contains(run.error_output, "\n  next: gst-checkpoint-1.0 "),
+                  "%s", run.error_output.c_str());
+    ck_assert(run.output.empty());
+  }
+  ck_assert(contains(tool_says(0, {"--help"}), "  show "));
+  ck_assert(contains(tool_says(0, {"show", "--help"}), "Examples:"));
+  EQUAL(tool_says(0, {"help", "show"}), tool_says(0, {"show", "--help"}));
+}
+GST_END_TEST
+
+GST_START_TEST(nothing_stored_is_no_empty_list) {
+  Home home;
+  ToolRun run = run_tool({"list"});
+  ck_assert_int_eq(run.code, 1);
+  ck_assert(contains(run.error_output, "nothing is stored") || !home.has_rows());
+}
+GST_END_TEST
+
+GST_START_TEST(list_shows_jobs_and_their_checkpoints) {
+  Place place;
+  place.add("street", "decode");
+  place.add("street", "decode");
+  place.add("street", "detect", {}, 2, {}, false);
+  place.add("street", "detect", {true, "dim"});
+  place.add("zoo", "decode");
+
+  JsonTree jobs = tool_json(0, {"list"});
+  EQUAL(at(jobs, "[0].job_id"), "street");
+  EQUAL(at(jobs, "[0].newest.checkpoint"), "street/decode@2");
+  EQUAL(at(jobs, "[1].job_id"), "zoo");
+  EQUAL(at(jobs, "[2]"), "(none)");
+
+  JsonTree rows = tool_json(0, {"list", "street"});
+  EQUAL(at(rows, "[0].checkpoint"), "street/decode@2");
+  EQUAL(at(rows, "[1].checkpoint"), "street/decode@1");
+  EQUAL(at(rows, "[2]"), "(none)");
+  rows = tool_json(0, {"list", "street", "--partial", "--scenarios"});
+  EQUAL(at(rows, "[0].scenario_label"), "dim");
+  EQUAL(at(rows, "[1].state"), "partial");
+  rows = tool_json(0, {"list", "street", "--scenario", "dim"});
+  EQUAL(at(rows, "[0].is_scenario"), "true");
+  EQUAL(at(rows, "[1]"), "(none)");
+  rows = tool_json(0, {"list", "street/decode", "--limit", "1"});
+  EQUAL(at(rows, "[0].version"), "2");
+  rows = tool_json(0, {"list", "street/decode", "--after", at(rows, "[0].id")});
+  EQUAL(at(rows, "[0].version"), "1");
+  EQUAL(at(rows, "[1]"), "(none)");
+  ck_assert(contains(tool_says(0, {"list", "street"}), "STAGE"));
+  tool_says(1, {"list", "stret"});
+}
+GST_END_TEST
+
+GST_START_TEST(show_tells_all_about_a_checkpoint) {
+  Place place;
+  CheckpointRow parent = place.add("street", "decode");
+  CheckpointRow row = place.add("street", "detect", {}, 3, parent.id);
+  for (const std::string &name :
+       {std::string("street/detect"), std::string("street/detect@1"), row.id.to_string(),
+        std::string("checkpoint://street/detect?version=1")}) {
+    JsonTree shown = tool_json(0, {"show", name, "--frames"});
+    EQUAL(at(shown, "id"), row.id.to_string());
+    EQUAL(at(shown, "frames"), "3");
+    EQUAL(at(shown, "parents[0].id"), parent.id.to_string());
+    EQUAL(at(shown, "frames_meta[2].pts"), "80000000");
+    ck_assert(contains(at(shown, "frames_meta[2].key"), ".pack#"));
+    EQUAL(at(shown, "frames_meta[3]"), "(none)");
+  }
+  const std::string text = tool_says(0, {"show", "street/detect", "--frames"});
+  for (const char *part : {"street/decode@1", "0:00:00.080", "GRAY8"})
+    ck_assert_msg(contains(text, part), "no %s in\n%s", part, text.c_str());
+
+  CheckpointRow partial = place.add("street", "detect", {}, 1, {}, false);
+  EQUAL(at(tool_json(0, {"show", "street/detect"}), "version"), "1");
+  EQUAL(at(tool_json(0, {"show", "street/detect", "-p"}), "version"), "2");
+  EQUAL(at(tool_json(0, {"show", "street/detect@2"}), "state"), "partial");
+  ToolRun run = run_tool({"show", "street/track"});
+  ck_assert_int_eq(run.code, 1);
+  ck_assert(contains(run.error_output, "\"street\"") && contains(run.error_output, "\"track\""));
+}
+GST_END_TEST
+
+GST_START_TEST(g18_a_scenario_is_shown_only_when_it_is_asked_for) {
+  Place place;
+  CheckpointRow dim = place.add("street", "detect", {true, "dim"});
+  tool_says(1, {"show", "street/detect"});
+  EQUAL(at(tool_json(0, {"show", "street/detect", "--scenario", "dim"}), "id"), dim.id.to_string());
+  tool_says(1, {"show", "street/detect", "--scenario", ""});
+}
+GST_END_TEST
+
+GST_START_TEST(g35_hostile_names_come_out_as_they_are_and_harmless) {
+  Place place;
+  for (const std::string &job : {std::string("../../etc"), std::string("'; drop table job; --"),
+                                 std::string("\"quoted\" $(id) `id`"), std::string("зебра 斑马"),
+                                 std::string("-rf"), std::string("turned \u202earound\u2066")}) {
+    CheckpointRow row = place.add(job, "decode");
+    JsonTree rows = tool_json(0, {"list", "--", job});
+    EQUAL(at(rows, "[0].job_id"), job);
+    EQUAL(at(tool_json(0, {"show", "--", job + "/decode"}), "id"), row.id.to_string());
+    EQUAL(at(tool_json(0, {"show", at(rows, "[0].uri")}), "id"), row.id.to_string());
+  }
+  const std::string text = tool_says(0, {"list"});
+  ck_assert(contains(text, "../../etc") && contains(text, "turned \\u202earound\\u2066"));
+  ck_assert(!contains(text, "\u202e"));
+  ToolRun run = run_tool({"show", "a\x1b]0;title\x07/decode"});
+  ck_assert_int_eq(run.code, 1);
+  ck_assert(!contains(run.error_output, "\x1b") && !contains(run.error_output, "\x07"));
+  run = run_tool({"show", "\xff\xfe"});
+  ck_assert_int_eq(run.code, 1);
+  ck_assert(contains(run.error_output, "\\xff\\xfe"));
+}
+GST_END_TEST
+
+static Suite *tool_suite() {
+  Suite *suite = suite_create("tool");
+  TCase *tc = tcase_create("tool");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, a_line_that_makes_no_sense_is_told_with_the_next_step);
+  tcase_add_test(tc, nothing_stored_is_no_empty_list);
+  tcase_add_test(tc, list_shows_jobs_and_their_checkpoints);
+  tcase_add_test(tc, show_tells_all_about_a_checkpoint);
+  tcase_add_test(tc, g18_a_scenario_is_shown_only_when_it_is_asked_for);
+  tcase_add_test(tc, g35_hostile_names_come_out_as_they_are_and_harmless);
+  return suite;
+}
+CHECKPOINT_CHECK_MAIN(tool);
