@@ -32,6 +32,18 @@ Examples:
   gst-checkpoint-1.0 show street/detect --json | jq .config_snapshot
 )",
      run_show},
+    {"verify", "[CHECKPOINT]", "Says which frames are broken or gone",
+     R"(Without a CHECKPOINT all of them, partial ones and scenarios too. Rows are looked at, and whether
+their packs are there in their size; --data reads every byte and checks it. Each frame that is
+broken is listed with its checkpoint, sequence, pack and offset.
+The exit code is 0 when all is well, 3 when something is broken, and 1 when a store can't be read.
+
+Examples:
+  gst-checkpoint-1.0 verify
+  gst-checkpoint-1.0 verify street/detect --data
+  gst-checkpoint-1.0 verify --job street --data --workers 8 --json | jq '.[].sequence'
+)",
+     run_verify},
 };
 
 }  // namespace

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // gst-checkpoint-1.0: the line, list and show.
+#include <array>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "support/check.h"
@@ -170,6 +173,63 @@ GST_START_TEST(g35_hostile_names_come_out_as_they_are_and_harmless) {
 }
 GST_END_TEST
 
+GST_START_TEST(g09_verify_lists_exactly_the_broken_frames) {
+  Place place;
+  CheckpointRow row = place.add("street", "decode", {}, 5);
+  place.add("street", "detect", {}, 2);
+  EQUAL(at(tool_json(0, {"verify"}), "[0]"), "(none)");
+  EQUAL(at(tool_json(0, {"verify", "--data"}), "[0]"), "(none)");
+  if (!store_pair().is_default()) return;
+
+  Cancellation cancel;
+  auto frames = place.stores->metadata->read_frames({row.key, 0, false, 10}, cancel);
+  ck_assert(frames.is_ok() && frames->size() == 5);
+  auto packs = place.stores->metadata->get_packs(std::array{(*frames)[3].payload.pack}, cancel);
+  ck_assert(packs.is_ok());
+  const std::string object = place.frames() + "/" + packs->front().object;
+  std::filesystem::permissions(object, std::filesystem::perms::owner_all);
+  const auto flip = [&](uint64_t offset) {
+    std::fstream file(object, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(offset));
+    const int byte = file.get();
+    file.seekp(static_cast<std::streamoff>(offset));
+    file.put(static_cast<char>(byte ^ 1));
+    ck_assert(file.good());
+  };
+  const uint64_t payload = (*frames)[3].payload.offset + 7;
+  flip(payload);
+  // Sizes don't tell.
+  tool_json(0, {"verify"});
+  JsonTree broken = tool_json(3, {"verify", "--data"});
+  EQUAL(at(broken, "[0].checkpoint_id"), row.id.to_string());
+  EQUAL(at(broken, "[0].sequence"), "3");
+  EQUAL(at(broken, "[0].code"), "corrupt");
+  ck_assert(
+      contains(at(broken, "[0].message"), packs->front().object) &&
+      contains(at(broken, "[0].message"), "offset " + std::to_string((*frames)[3].payload.offset)));
+  EQUAL(at(broken, "[1]"), "(none)");
+  tool_json(0, {"verify", "street/detect", "--data"});
+  flip(payload);
+  tool_json(0, {"verify", "--data"});
+
+  // Beside the payloads: the pack is named, and no frame.
+  flip(packs->front().size - 20);
+  broken = tool_json(3, {"verify", "--data"});
+  EQUAL(at(broken, "[0].sequence"), "null");
+  EQUAL(at(broken, "[1]"), "(none)");
+  flip(packs->front().size - 20);
+
+  std::filesystem::resize_file(object, packs->front().size - 1);
+  broken = tool_json(3, {"verify"});
+  EQUAL(at(broken, "[4].sequence"), "4");
+  EQUAL(at(broken, "[5]"), "(none)");
+  std::filesystem::remove(object);
+  broken = tool_json(3, {"verify", "street/decode"});
+  EQUAL(at(broken, "[4].code"), "missing");
+  tool_says(1, {"verify", "street/decode", "--frame-store", place.file("elsewhere")});
+}
+GST_END_TEST
+
 static Suite *tool_suite() {
   Suite *suite = suite_create("tool");
   TCase *tc = tcase_create("tool");
@@ -180,6 +240,7 @@ static Suite *tool_suite() {
   tcase_add_test(tc, show_tells_all_about_a_checkpoint);
   tcase_add_test(tc, g18_a_scenario_is_shown_only_when_it_is_asked_for);
   tcase_add_test(tc, g35_hostile_names_come_out_as_they_are_and_harmless);
+  tcase_add_test(tc, g09_verify_lists_exactly_the_broken_frames);
   return suite;
 }
 CHECKPOINT_CHECK_MAIN(tool);
