@@ -102,4 +102,23 @@ std::string payload_name(const PackRow &pack, const PayloadRef &ref) {
              : pack.object + "#" + std::to_string(ref.offset) + "+" + std::to_string(ref.length);
 }
 
+std::optional<PackObjectName> parse_pack_object(std::string_view name) {
+  constexpr std::string_view kFolder = "/frames/", kPack = ".pack";
+  constexpr size_t kUuid = 36;
+  const size_t folder = name.find(kFolder);
+  if (folder == std::string_view::npos || folder == 0) return std::nullopt;
+  const size_t begin = folder + kFolder.size();
+  const std::optional<Uuid> pack = Uuid::parse(name.substr(begin, kUuid));
+  if (!pack) return std::nullopt;
+  const std::string_view rest = name.substr(begin + kUuid);
+  if (rest == kPack) return PackObjectName{std::string(name), *pack, false};
+  // "-00000007.jpg"
+  const size_t dot = rest.find('.');
+  const bool numbered =
+      dot != std::string_view::npos && dot >= 9 && rest[0] == '-' &&
+      rest.substr(1, dot - 1).find_first_not_of("0123456789") == std::string_view::npos;
+  if (!numbered || rest.find('/') != std::string_view::npos) return std::nullopt;
+  return PackObjectName{std::string(name.substr(0, begin + kUuid)), *pack, true};
+}
+
 }  // namespace checkpoint

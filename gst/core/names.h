@@ -3,6 +3,7 @@
 // store.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,5 +24,14 @@ std::string pack_object_name(const JobRow &job, const Uuid &pack, bool plain);
 std::string plain_object_name(const std::string &pack_object, const PayloadRef &ref);
 // What a frames_manifest calls a payload of this pack: its object, and where it lies in it.
 std::string payload_name(const PackRow &pack, const PayloadRef &ref);
+
+// The other way round: whose object is it? For a plain pack's payload `object` is the name of the
+// pack. nullopt: nothing of ours is called so.
+struct PackObjectName {
+  std::string object;
+  Uuid pack;
+  bool plain = false;
+};
+std::optional<PackObjectName> parse_pack_object(std::string_view name);
 
 }  // namespace checkpoint

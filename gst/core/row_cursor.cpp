@@ -52,7 +52,8 @@ Status RowCursor::fill(Cancellation &cancel) {
   if (!rows_.empty()) return Status::ok();
   if (pending_.empty()) {
     CHECKPOINT_ASSIGN_OR_RETURN(pending_, places_.next(page_, cancel));
-    if (pending_.empty()) return Status::ok();
+    // Rows that go meanwhile match nothing, and so would end it early.
+    if (pending_.empty()) return check_readable(cancel);
   }
   CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PlayedFrame> frames, playlist_->frames(pending_, cancel));
   for (PlayedFrame &frame : frames) {
@@ -69,7 +70,7 @@ Status RowCursor::fill(Cancellation &cancel) {
                       cancel);
   }
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(rows_.size()));
-  return Status::ok();
+  return check_readable(cancel);
 }
 
 Result<std::vector<EventRow>> RowCursor::take_events(uint64_t index, Cancellation &cancel) {
@@ -77,6 +78,7 @@ Result<std::vector<EventRow>> RowCursor::take_events(uint64_t index, Cancellatio
     CHECKPOINT_ASSIGN_OR_RETURN(std::vector<EventRow> page,
                                 store_->read_events(playlist_->checkpoint().key, event_index_,
                                                     event_end_, event_limit_, cancel));
+    CHECKPOINT_RETURN_IF_ERROR(check_readable(cancel));
     rows_read_ += page.size();
     if (page.size() < event_limit_) events_done_ = true;
     bool news = false;
@@ -96,6 +98,14 @@ Result<std::vector<EventRow>> RowCursor::take_events(uint64_t index, Cancellatio
     events_.pop_front();
   }
   return taken;
+}
+
+Status RowCursor::check_readable(Cancellation &cancel) const {
+  std::vector<CheckpointKey> keys;
+  for (const CheckpointRow &layer : playlist_->layers()) keys.push_back(layer.key);
+  const Status status = store_->check_readable(keys, {}, cancel);
+  if (!status.is(Code::kExpired)) return status;
+  return status.with_context("checkpoint " + playlist_->checkpoint().id.to_string());
 }
 
 Status deleted_or(MetadataStore &store, const Uuid &checkpoint, const Status &status,

@@ -37,6 +37,9 @@ class RowCursor {
   uint64_t rows_read() const { return rows_read_; }
 
  private:
+  // kExpired: what was read just now may be without rows that were deleted meanwhile.
+  Status check_readable(Cancellation &cancel) const;
+
   const std::shared_ptr<MetadataStore> store_;
   const std::shared_ptr<const Playlist> playlist_;
   const bool reverse_;

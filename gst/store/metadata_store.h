@@ -21,6 +21,7 @@
 #include "common/cancel.h"
 #include "common/status.h"
 #include "store/condition.h"
+#include "store/housekeeping.h"
 #include "store/model.h"
 
 namespace checkpoint {
@@ -31,20 +32,6 @@ struct FrameStoreRow {
   Uuid uuid;
   std::string uri;         // where it was when it was bound, without secrets
   bool has_packs = false;  // ready packs are known in it
-};
-
-struct NewPack {
-  Uuid uuid;
-  FrameStoreKey frame_store = 0;
-  std::string object;
-  bool plain = false;
-};
-
-// A pack whose put has succeeded.
-struct ReadyPack {
-  PackKey key = 0;
-  uint64_t size = 0;
-  std::optional<std::array<uint8_t, 32>> sha256;
 };
 
 struct NewDigest {
@@ -103,10 +90,8 @@ struct MatchQuery {
   unsigned limit = 64;
 };
 
-class MetadataStore {
+class MetadataStore : public HousekeepingStore {
  public:
-  virtual ~MetadataStore() = default;
-
   // Where it is, for messages; no secret in it.
   virtual std::string display_uri() const = 0;
 

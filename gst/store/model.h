@@ -143,6 +143,7 @@ struct CheckpointRow {
   uint64_t first_time = kNone,
            end_time = kNone;  // stream time of the first frame and the end of the last, nanoseconds
   int64_t created_at = 0, completed_at = 0;  // milliseconds since 1970, UTC; 0: not yet
+  bool pinned = false;                       // by a user: not to be deleted
 };
 
 enum class PackState { kUploading, kReady, kCondemned, kDeleted };

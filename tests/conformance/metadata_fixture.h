@@ -93,5 +93,6 @@ void add_reading_tests(TCase *tc, int stores);
 void add_matching_tests(TCase *tc, int stores);
 void add_sql_tests(TCase *tc, int stores);
 void add_waiting_tests(TCase *tc, int stores);
+void add_housekeeping_tests(TCase *tc, int stores);
 
 }  // namespace checkpoint::conformance

@@ -153,6 +153,7 @@ void add_metadata_store_suite(Suite *suite, std::vector<MetadataStoreCase> cases
   add("metadata: matching", conformance::add_matching_tests);
   add("metadata: SQL", conformance::add_sql_tests);
   add("metadata: waiting", conformance::add_waiting_tests);
+  add("metadata: housekeeping", conformance::add_housekeeping_tests);
 }
 
 }  // namespace checkpoint

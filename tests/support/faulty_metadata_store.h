@@ -178,6 +178,108 @@ class FaultyMetadataStore : public MetadataStore {
                                                  [&] { return inner_->get_packs(packs, cancel); });
   }
 
+  Result<int64_t> now(Cancellation &cancel) override {
+    return through<Result<int64_t>>("now", cancel, [&] { return inner_->now(cancel); });
+  }
+  Status pin_checkpoint(const Uuid &id, Cancellation &cancel) override {
+    return through<Status>("pin_checkpoint", cancel,
+                           [&] { return inner_->pin_checkpoint(id, cancel); });
+  }
+  Status unpin_checkpoint(const Uuid &id, Cancellation &cancel) override {
+    return through<Status>("unpin_checkpoint", cancel,
+                           [&] { return inner_->unpin_checkpoint(id, cancel); });
+  }
+  Status delete_checkpoint(const Uuid &id, Cancellation &cancel) override {
+    return through<Status>("delete_checkpoint", cancel,
+                           [&] { return inner_->delete_checkpoint(id, cancel); });
+  }
+  Result<std::vector<CheckpointRow>> deleted_checkpoints(CheckpointKey after, unsigned limit,
+                                                         Cancellation &cancel) override {
+    return through<Result<std::vector<CheckpointRow>>>("deleted_checkpoints", cancel, [&] {
+      return inner_->deleted_checkpoints(after, limit, cancel);
+    });
+  }
+  Result<bool> purge_checkpoint(CheckpointKey checkpoint, unsigned frames,
+                                Cancellation &cancel) override {
+    return through<Result<bool>>("purge_checkpoint", cancel, [&] {
+      return inner_->purge_checkpoint(checkpoint, frames, cancel);
+    });
+  }
+  Result<PackTotals> held_only_by(std::span<const CheckpointKey> checkpoints,
+                                  Cancellation &cancel) override {
+    return through<Result<PackTotals>>("held_only_by", cancel,
+                                       [&] { return inner_->held_only_by(checkpoints, cancel); });
+  }
+  Status pin_for_reading(const Uuid &pin, std::span<const CheckpointKey> checkpoints,
+                         std::chrono::milliseconds ttl, Cancellation &cancel) override {
+    return through<Status>("pin_for_reading", cancel,
+                           [&] { return inner_->pin_for_reading(pin, checkpoints, ttl, cancel); });
+  }
+  Status renew_reader_pin(const Uuid &pin, std::chrono::milliseconds ttl,
+                          Cancellation &cancel) override {
+    return through<Status>("renew_reader_pin", cancel,
+                           [&] { return inner_->renew_reader_pin(pin, ttl, cancel); });
+  }
+  Status release_reader_pin(const Uuid &pin, Cancellation &cancel) override {
+    return through<Status>("release_reader_pin", cancel,
+                           [&] { return inner_->release_reader_pin(pin, cancel); });
+  }
+  Status check_readable(std::span<const CheckpointKey> checkpoints, const Uuid &pin,
+                        Cancellation &cancel) override {
+    return through<Status>("check_readable", cancel,
+                           [&] { return inner_->check_readable(checkpoints, pin, cancel); });
+  }
+  Result<std::vector<PackRow>> list_packs(const PackQuery &query, Cancellation &cancel) override {
+    return through<Result<std::vector<PackRow>>>("list_packs", cancel,
+                                                 [&] { return inner_->list_packs(query, cancel); });
+  }
+  Result<std::vector<std::optional<PackRow>>> find_packs(FrameStoreKey frame_store,
+                                                         std::span<const Uuid> packs,
+                                                         Cancellation &cancel) override {
+    return through<Result<std::vector<std::optional<PackRow>>>>(
+        "find_packs", cancel, [&] { return inner_->find_packs(frame_store, packs, cancel); });
+  }
+  Result<std::vector<bool>> condemn_packs(std::span<const PackKey> packs,
+                                          std::chrono::milliseconds age,
+                                          Cancellation &cancel) override {
+    return through<Result<std::vector<bool>>>(
+        "condemn_packs", cancel, [&] { return inner_->condemn_packs(packs, age, cancel); });
+  }
+  Result<std::vector<bool>> confirm_condemned(std::span<const PackKey> packs,
+                                              std::chrono::milliseconds grace,
+                                              Cancellation &cancel) override {
+    return through<Result<std::vector<bool>>>("confirm_condemned", cancel, [&] {
+      return inner_->confirm_condemned(packs, grace, cancel);
+    });
+  }
+  Status mark_deleted(std::span<const PackKey> packs, Cancellation &cancel) override {
+    return through<Status>("mark_deleted", cancel,
+                           [&] { return inner_->mark_deleted(packs, cancel); });
+  }
+  Status forget_packs(std::span<const PackKey> packs, std::chrono::milliseconds age,
+                      Cancellation &cancel) override {
+    return through<Status>("forget_packs", cancel,
+                           [&] { return inner_->forget_packs(packs, age, cancel); });
+  }
+  Status condemn_stranger(const NewPack &pack, Cancellation &cancel) override {
+    return through<Status>("condemn_stranger", cancel,
+                           [&] { return inner_->condemn_stranger(pack, cancel); });
+  }
+  Result<std::vector<PackUse>> pack_uses(std::span<const PackKey> packs,
+                                         Cancellation &cancel) override {
+    return through<Result<std::vector<PackUse>>>("pack_uses", cancel,
+                                                 [&] { return inner_->pack_uses(packs, cancel); });
+  }
+  Result<PackKey> create_collected_pack(const NewPack &pack, Cancellation &cancel) override {
+    return through<Result<PackKey>>("create_collected_pack", cancel,
+                                    [&] { return inner_->create_collected_pack(pack, cancel); });
+  }
+  Status move_payloads(const ReadyPack &to, std::span<const PackKey> from,
+                       std::span<const MovedPayload> moves, Cancellation &cancel) override {
+    return through<Status>("move_payloads", cancel,
+                           [&] { return inner_->move_payloads(to, from, moves, cancel); });
+  }
+
  private:
   using Hooks = std::map<std::string, Hook>;
 

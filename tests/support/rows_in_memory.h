@@ -110,6 +110,59 @@ class RowsInMemory : public MetadataStore {
     return none();
   }
 
+  Result<int64_t> now(Cancellation &) override { return none(); }
+  Status pin_checkpoint(const Uuid &, Cancellation &) override { return none(); }
+  Status unpin_checkpoint(const Uuid &, Cancellation &) override { return none(); }
+  Status delete_checkpoint(const Uuid &, Cancellation &) override { return none(); }
+  Result<std::vector<CheckpointRow>> deleted_checkpoints(CheckpointKey, unsigned,
+                                                         Cancellation &) override {
+    return none();
+  }
+  Result<bool> purge_checkpoint(CheckpointKey, unsigned, Cancellation &) override { return none(); }
+  Result<PackTotals> held_only_by(std::span<const CheckpointKey>, Cancellation &) override {
+    return none();
+  }
+  Status pin_for_reading(const Uuid &, std::span<const CheckpointKey>, std::chrono::milliseconds,
+                         Cancellation &) override {
+    return none();
+  }
+  Status renew_reader_pin(const Uuid &, std::chrono::milliseconds, Cancellation &) override {
+    return none();
+  }
+  Status release_reader_pin(const Uuid &, Cancellation &) override { return none(); }
+  Status check_readable(std::span<const CheckpointKey>, const Uuid &, Cancellation &) override {
+    return none();
+  }
+  Result<std::vector<PackRow>> list_packs(const PackQuery &, Cancellation &) override {
+    return none();
+  }
+  Result<std::vector<std::optional<PackRow>>> find_packs(FrameStoreKey, std::span<const Uuid>,
+                                                         Cancellation &) override {
+    return none();
+  }
+  Result<std::vector<bool>> condemn_packs(std::span<const PackKey>, std::chrono::milliseconds,
+                                          Cancellation &) override {
+    return none();
+  }
+  Result<std::vector<bool>> confirm_condemned(std::span<const PackKey>, std::chrono::milliseconds,
+                                              Cancellation &) override {
+    return none();
+  }
+  Status mark_deleted(std::span<const PackKey>, Cancellation &) override { return none(); }
+  Status forget_packs(std::span<const PackKey>, std::chrono::milliseconds,
+                      Cancellation &) override {
+    return none();
+  }
+  Status condemn_stranger(const NewPack &, Cancellation &) override { return none(); }
+  Result<std::vector<PackUse>> pack_uses(std::span<const PackKey>, Cancellation &) override {
+    return none();
+  }
+  Result<PackKey> create_collected_pack(const NewPack &, Cancellation &) override { return none(); }
+  Status move_payloads(const ReadyPack &, std::span<const PackKey>, std::span<const MovedPayload>,
+                       Cancellation &) override {
+    return none();
+  }
+
  private:
   static Status none() { return {Code::kUnsupported, "this store knows frame stores only"}; }
   std::mutex mutex_;

@@ -61,13 +61,17 @@ class News : public WriterObserver {
 
 // A pair of stores of its own for each test.
 struct Place {
-  Place() {
+  Place() : Place("memory://writer-" + Uuid::random().to_string()) {}
+  explicit Place(const std::string &name) : Place(name, name) {}
+  Place(const std::string &frame_store, const std::string &metadata_store) {
     register_backends();
-    std::string name = "memory://writer-" + Uuid::random().to_string();
     Cancellation cancel;
-    frames = std::make_shared<FaultyFrameStore>(*StoreRegistry::instance().make_frame_store(name));
-    metadata =
-        std::make_shared<FaultyMetadataStore>(*StoreRegistry::instance().make_metadata_store(name));
+    auto frames_made = StoreRegistry::instance().make_frame_store(frame_store);
+    auto metadata_made = StoreRegistry::instance().make_metadata_store(metadata_store);
+    ck_assert_msg(frames_made.is_ok(), "%s", frames_made.status().to_string().c_str());
+    ck_assert_msg(metadata_made.is_ok(), "%s", metadata_made.status().to_string().c_str());
+    frames = std::make_shared<FaultyFrameStore>(*frames_made);
+    metadata = std::make_shared<FaultyMetadataStore>(*metadata_made);
     auto bound = Stores::bind(frames, metadata, Stores::Access::kWrite, cancel);
     ck_assert_msg(bound.is_ok(), "%s", bound.status().to_string().c_str());
     stores = *bound;

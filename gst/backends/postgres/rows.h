@@ -11,7 +11,8 @@ namespace checkpoint::postgres {
 #define CHECKPOINT_ROW_COLUMNS                            \
   CHECKPOINT_ROW_COLUMNS_BUT_TIMES                        \
   ", (extract(epoch FROM c.created_at) * 1000)::bigint, " \
-  "(extract(epoch FROM c.completed_at) * 1000)::bigint"
+  "(extract(epoch FROM c.completed_at) * 1000)::bigint, " \
+  "EXISTS (SELECT FROM @checkpoint_pin AS p WHERE p.checkpoint = c.key)"
 
 using namespace sql;  // NOLINT(google-build-using-namespace)
 

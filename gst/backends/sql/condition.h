@@ -16,9 +16,14 @@ struct Dialect {
   const char *tables;  // before the name of a table
   // Around what few rows are thought to fulfil, so that an index is used; PostgreSQL counts them.
   const char *unlikely;
+  const char *now;
+  // Around a time: how long ago it was, in milliseconds.
+  const char *elapsed_before, *elapsed_after;
 };
-inline constexpr Dialect kSqlite{'?', "", "unlikely"};
-inline constexpr Dialect kPostgres{'$', "@", ""};
+inline constexpr Dialect kSqlite{
+    '?', "", "unlikely", "julianday('now')", "(julianday('now') - ", ") * 86400000.0"};
+inline constexpr Dialect kPostgres{
+    '$', "@", "", "clock_timestamp()", "extract(epoch FROM clock_timestamp() - ", ") * 1000"};
 
 // Indexes of the frames that match, in the order asked for. Its parameters are the checkpoint, the
 // first index, the end, the limit, then `values`.

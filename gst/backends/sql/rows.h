@@ -96,8 +96,8 @@ LeaseRow read_lease(Query &query) {
   return row;
 }
 
-// The columns that read_checkpoint() takes, of `checkpoint AS c` and `job`, but for the last two:
-// created_at and completed_at in milliseconds.
+// The columns that read_checkpoint() takes, of `checkpoint AS c` and `job`, but for the last three:
+// created_at and completed_at in milliseconds, and whether it is pinned.
 #define CHECKPOINT_ROW_COLUMNS_BUT_TIMES                                                      \
   "c.key, c.id, c.job, job.job_id, c.stage, c.stage_index, c.is_scenario, c.scenario_label, " \
   "c.parent, c.frames_prefix, c.stage_output_key, c.stats, c.config_snapshot, "               \
@@ -141,6 +141,7 @@ CheckpointRow read_checkpoint(Query &query) {
   row.end_time = query.u64_or_none(at++);
   row.created_at = query.i64(at++);
   row.completed_at = query.i64(at++);
+  row.pinned = query.i64(at++) != 0;
   return row;
 }
 

@@ -11,7 +11,8 @@ namespace checkpoint::sqlite {
 #define CHECKPOINT_ROW_COLUMNS                                          \
   CHECKPOINT_ROW_COLUMNS_BUT_TIMES                                      \
   ", CAST(round((c.created_at - 2440587.5) * 86400000.0) AS INTEGER), " \
-  "CAST(round((c.completed_at - 2440587.5) * 86400000.0) AS INTEGER)"
+  "CAST(round((c.completed_at - 2440587.5) * 86400000.0) AS INTEGER), " \
+  "EXISTS (SELECT 1 FROM checkpoint_pin AS p WHERE p.checkpoint = c.key)"
 
 using namespace sql;  // NOLINT(google-build-using-namespace)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The store itself. Its calls are in store.cpp (opening, frame stores, jobs), store_leases.cpp,
-// store_writing.cpp and store_reading.cpp.
+// store_writing.cpp, store_reading.cpp, store_deleting.cpp (pins too) and store_packs.cpp.
 #pragma once
 
 #include <memory>
@@ -77,6 +77,43 @@ class SqliteStore : public MetadataStore {
                                                 Cancellation &cancel) override;
   Result<std::vector<PackRow>> get_packs(std::span<const PackKey> packs,
                                          Cancellation &cancel) override;
+
+  Result<int64_t> now(Cancellation &cancel) override;
+  Status pin_checkpoint(const Uuid &id, Cancellation &cancel) override;
+  Status unpin_checkpoint(const Uuid &id, Cancellation &cancel) override;
+  Status delete_checkpoint(const Uuid &id, Cancellation &cancel) override;
+  Result<std::vector<CheckpointRow>> deleted_checkpoints(CheckpointKey after, unsigned limit,
+                                                         Cancellation &cancel) override;
+  Result<bool> purge_checkpoint(CheckpointKey checkpoint, unsigned frames,
+                                Cancellation &cancel) override;
+  Result<PackTotals> held_only_by(std::span<const CheckpointKey> checkpoints,
+                                  Cancellation &cancel) override;
+  Status pin_for_reading(const Uuid &pin, std::span<const CheckpointKey> checkpoints,
+                         std::chrono::milliseconds ttl, Cancellation &cancel) override;
+  Status renew_reader_pin(const Uuid &pin, std::chrono::milliseconds ttl,
+                          Cancellation &cancel) override;
+  Status release_reader_pin(const Uuid &pin, Cancellation &cancel) override;
+  Status check_readable(std::span<const CheckpointKey> checkpoints, const Uuid &pin,
+                        Cancellation &cancel) override;
+  Result<std::vector<PackRow>> list_packs(const PackQuery &query, Cancellation &cancel) override;
+  Result<std::vector<std::optional<PackRow>>> find_packs(FrameStoreKey frame_store,
+                                                         std::span<const Uuid> packs,
+                                                         Cancellation &cancel) override;
+  Result<std::vector<bool>> condemn_packs(std::span<const PackKey> packs,
+                                          std::chrono::milliseconds age,
+                                          Cancellation &cancel) override;
+  Result<std::vector<bool>> confirm_condemned(std::span<const PackKey> packs,
+                                              std::chrono::milliseconds grace,
+                                              Cancellation &cancel) override;
+  Status mark_deleted(std::span<const PackKey> packs, Cancellation &cancel) override;
+  Status forget_packs(std::span<const PackKey> packs, std::chrono::milliseconds age,
+                      Cancellation &cancel) override;
+  Status condemn_stranger(const NewPack &pack, Cancellation &cancel) override;
+  Result<std::vector<PackUse>> pack_uses(std::span<const PackKey> packs,
+                                         Cancellation &cancel) override;
+  Result<PackKey> create_collected_pack(const NewPack &pack, Cancellation &cancel) override;
+  Status move_payloads(const ReadyPack &to, std::span<const PackKey> from,
+                       std::span<const MovedPayload> moves, Cancellation &cancel) override;
 
  private:
   Result<Pools> pools();

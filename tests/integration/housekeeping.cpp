@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Deleting and collecting, on every pair of stores.
+#include <map>
+#include <random>
+#include <set>
+
+#include "core/collector.h"
+#include "core/reader.h"
+#include "core/retention.h"
+#include "support/check.h"
+#include "support/home.h"
+#include "support/writer_place.h"
+
+using namespace checkpoint;
+
+namespace {
+
+CollectOptions no_grace() {
+  CollectOptions options;
+  options.grace = std::chrono::milliseconds(0);
+  return options;
+}
+
+struct Housekeeping : Home, Place {
+  using Place::frames;
+  Housekeeping() : Place(frame_store(), metadata_store()) {}
+
+  // Frames first … end-1 of the job, stored as a stage.
+  CheckpointRow store(const std::string &stage, uint64_t first, uint64_t end, bool plain = false,
+                      std::optional<Uuid> parent = {}, const std::string &partial = "") {
+    auto news = std::make_shared<News>();
+    WriterOptions options = small_packs();
+    if (plain) options.pack_size = 0;
+    CheckpointWriter writer(opener(), options, news);
+    CheckpointFields wanted = fields(stage);
+    wanted.parent = parent;
+    ck_assert(writer.set_caps("video/x-raw").is_ok());
+    ck_assert(writer.begin(wanted, false).is_ok());
+    for (uint64_t i = first; i < end; i++) ck_assert(push(writer, i).is_ok());
+    Status status = writer.finish(
+        partial.empty() ? std::nullopt : std::optional<std::string>(partial), kPatience);
+    ck_assert_msg(status.is_ok(), "%s", status.to_string().c_str());
+    auto row = stores->metadata->get_checkpoint(*writer.checkpoint_id(), cancel);
+    ck_assert(row.is_ok());
+    return *row;
+  }
+  void remove(const CheckpointRow &row) {
+    DeletionResult result;
+    Status status = delete_checkpoints(*stores->metadata, {&row, 1}, {}, result, cancel);
+    ck_assert_msg(status.is_ok(), "%s", status.to_string().c_str());
+    ck_assert_int_eq(result.deleted, 1);
+  }
+  CollectResult run(const CollectOptions &options = no_grace()) {
+    CollectResult result;
+    Status status = collect(*stores, options, {}, result, cancel);
+    ck_assert_msg(status.is_ok(), "%s", status.to_string().c_str());
+    return result;
+  }
+  // Its frames, or why they can't be had.
+  Result<std::vector<std::string>> load(const CheckpointRow &row) {
+    CheckpointReader reader(stores, row, {});
+    std::vector<std::string> loaded;
+    for (;;) {
+      auto item = reader.next(cancel);
+      if (!item.is_ok()) return item.status();
+      if (std::holds_alternative<ReplayEnd>(*item)) return loaded;
+      if (auto *frame = std::get_if<ReplayFrame>(&*item))
+        loaded.emplace_back(as_text(frame->chunk->view().subspan(frame->offset, frame->size)));
+    }
+  }
+  void must_hold(const CheckpointRow &row, uint64_t first, uint64_t end) {
+    auto loaded = load(row);
+    ck_assert_msg(loaded.is_ok(), "%s", loaded.status().to_string().c_str());
+    ck_assert_int_eq(loaded->size(), end - first);
+    for (uint64_t i = first; i < end; i++) ck_assert((*loaded)[i - first] == frame_bytes(i));
+  }
+  std::set<std::string> objects() {
+    std::set<std::string> names;
+    ck_assert(stores->frames
+                  ->list(
+                      "",
+                      [&](const ObjectInfo &object) {
+                        names.insert(object.name);
+                        return true;
+                      },
+                      cancel)
+                  .is_ok());
+    return names;
+  }
+  // What rows of checkpoints refer to.
+  std::set<std::string> needed(const std::vector<CheckpointRow> &checkpoints) {
+    std::set<std::string> names;
+    for (const CheckpointRow &checkpoint : checkpoints)
+      for (const FrameRow &row : rows(checkpoint))
+        for (PackKey key : {row.payload.pack, row.record.pack}) {
+          auto packs = stores->metadata->get_packs({&key, 1}, cancel);
+          ck_assert(packs.is_ok());
+          const PackRow &pack = packs->front();
+          names.insert(pack.plain ? plain_object_name(pack.object, row.payload) : pack.object);
+        }
+    return names;
+  }
+  Cancellation cancel;
+};
+
+bool nothing_done(const CollectResult &result) {
+  return result.checkpoints_purged == 0 && result.packs_condemned == 0 &&
+         result.packs_deleted == 0 && result.packs_refused == 0;
+}
+
+}  // namespace
+
+GST_START_TEST(g20_a_deleted_parent_leaves_its_children_loadable) {
+  Housekeeping place;
+  const CheckpointRow parent = place.store("decode", 0, 20);
+  const CheckpointRow child = place.store("detect", 5, 20, false, parent.id);
+  place.remove(parent);
+  const CollectResult result = place.run();
+  ck_assert(result.packs_deleted > 0);
+  place.must_hold(child, 5, 20);
+  ck_assert(place.list(true).size() == 1);
+}
+GST_END_TEST
+
+GST_START_TEST(g29_a_collection_leaves_the_live_set_and_a_dry_run_predicts_it) {
+  Housekeeping place;
+  for (bool plain : {false, true}) {
+    const CheckpointRow kept = place.store(plain ? "a" : "b", 0, 10, plain);
+    const CheckpointRow gone = place.store(plain ? "c" : "d", 10, 25, plain);
+    place.remove(gone);
+    // Within its grace all of it stays.
+    CollectOptions careful;
+    ck_assert(place.run(careful).packs_condemned > 0);
+    const std::set<std::string> before = place.objects();
+    ck_assert(nothing_done(place.run(careful)));
+    ck_assert(place.objects() == before);
+
+    CollectOptions dry = no_grace();
+    dry.dry_run = true;
+    const CollectResult predicted = place.run(dry);
+    ck_assert(place.objects() == before);
+    const CollectResult done = place.run();
+    ck_assert_int_eq(done.packs_deleted, predicted.packs_deleted);
+    ck_assert_int_eq(done.bytes_deleted, predicted.bytes_deleted);
+    ck_assert(done.packs_deleted > 0);
+    ck_assert(nothing_done(place.run()));
+    place.must_hold(kept, 0, 10);
+    std::set<std::string> live = place.needed(place.list(true));
+    for (const std::string &name : live) ck_assert(place.objects().count(name) == 1);
+    for (const std::string &name : before)
+      if (live.count(name) == 0 && parse_pack_object(name)->plain)
+        ck_assert_msg(place.objects().count(name) == 0, "%s is left", name.c_str());
+  }
+}
+GST_END_TEST
+
+// A dry run right after a deletion, when nothing is condemned so far.
+GST_START_TEST(g29_a_dry_run_counts_what_the_same_run_would_condemn_and_delete) {
+  Housekeeping place;
+  const CheckpointRow gone = place.store("decode", 0, 10);
+  const CheckpointRow kept = place.store("detect", 8, 12);
+  ck_assert(place.stores->metadata->delete_checkpoint(gone.id, place.cancel).is_ok());
+  CollectOptions dry = no_grace();
+  dry.dry_run = true;
+  const CollectResult predicted = place.run(dry);
+  const CollectResult done = place.run();
+  ck_assert(predicted.checkpoints_purged == 1 && done.checkpoints_purged == 1);
+  ck_assert(predicted.packs_condemned == done.packs_condemned && done.packs_condemned > 0);
+  ck_assert(predicted.bytes_deleted == done.bytes_deleted && done.bytes_deleted > 0);
+  place.must_hold(kept, 8, 12);
+}
+GST_END_TEST
+
+GST_START_TEST(g29_interrupted_at_every_call_it_is_run_again) {
+  for (int nth = 1;; nth++) {
+    Housekeeping place;
+    const CheckpointRow kept = place.store("detect", 0, 4);
+    const CheckpointRow gone = place.store("decode", 2, 9);
+    ck_assert(place.stores->metadata->delete_checkpoint(gone.id, place.cancel).is_ok());
+    int calls = 0;
+    const auto fail = [&] {
+      return ++calls == nth ? Status(Code::kUnavailable, "the plug was pulled") : Status::ok();
+    };
+    // The store did it, and its answer is lost.
+    for (const char *call : {"purge_checkpoint", "list_packs", "condemn_packs", "confirm_condemned",
+                             "mark_deleted", "deleted_checkpoints", "forget_packs"})
+      place.metadata->after(call, [&](Cancellation &) { return fail(); });
+    for (const char *call : {"remove", "read_marker"})
+      place.frames->after(call, [&](const FrameStoreCall &, Cancellation &) { return fail(); });
+    CollectResult result;
+    const Status status = collect(*place.stores, no_grace(), {}, result, place.cancel);
+    ck_assert(status.is_ok() == (calls < nth));
+    if (status.is_ok()) {
+      ck_assert(nth > 8);
+      break;
+    }
+    place.run();
+    ck_assert(nothing_done(place.run()));
+    place.must_hold(kept, 0, 4);
+    CollectOptions strangers = no_grace();
+    strangers.strangers = CollectOptions::Strangers::kReport;
+    ck_assert_int_eq(place.run(strangers).strangers, 0);
+    std::set<std::string> left = place.objects();
+    PackQuery query;
+    query.frame_store = place.stores->frame_store;
+    ck_assert(place.stores->metadata->list_packs(query, place.cancel)->size() == left.size());
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g30_a_listing_that_hides_keys_causes_nothing) {
+  // The listing is another's: the objects are there, and it shows none of them.
+  Housekeeping place;
+  const CheckpointRow kept = place.store("decode", 0, 10);
+  place.frames->before("list", [](const FrameStoreCall &, Cancellation &) {
+    return Status(Code::kUnavailable, "no listing");
+  });
+  ck_assert(nothing_done(place.run()));
+  place.must_hold(kept, 0, 10);
+}
+GST_END_TEST
+
+GST_START_TEST(g30_strangers_are_told_and_removed_only_when_asked_for_and_after_a_grace) {
+  Housekeeping place;
+  const CheckpointRow kept = place.store("decode", 0, 10);
+  const ByteView bytes = as_bytes("late");
+  const std::string late = "street/frames/" + Uuid::random().to_string() + ".pack";
+  const std::string foreign = "street/frames/readme.txt";
+  for (const std::string &name : {late, foreign})
+    ck_assert(place.stores->frames->put(name, {&bytes, 1}, {}, place.cancel).is_ok());
+  CollectOptions options = no_grace();
+  options.strangers = CollectOptions::Strangers::kReport;
+  CollectResult result = place.run(options);
+  ck_assert(result.strangers == 1 && result.stranger_bytes == 4 && result.foreign == 1);
+  ck_assert(place.objects().count(late) == 1);
+  options.strangers = CollectOptions::Strangers::kCondemn;
+  options.grace = std::chrono::hours(1);
+  place.run(options);
+  ck_assert(place.objects().count(late) == 1);
+  place.run();
+  ck_assert(place.objects().count(late) == 0);
+  ck_assert(place.objects().count(foreign) == 1);
+  place.must_hold(kept, 0, 10);
+}
+GST_END_TEST
+
+GST_START_TEST(g40_nothing_is_collected_without_the_marker) {
+  Housekeeping place;
+  const CheckpointRow gone = place.store("decode", 0, 10);
+  place.remove(gone);
+  const std::set<std::string> before = place.objects();
+  place.frames->before("read_marker", [](const FrameStoreCall &, Cancellation &) {
+    return Status(Code::kUnavailable, "not mounted");
+  });
+  CollectResult result;
+  Status status = collect(*place.stores, no_grace(), {}, result, place.cancel);
+  ck_assert(status.is(Code::kUnavailable) && nothing_done(result));
+  ck_assert(place.objects() == before);
+  place.frames->before("read_marker", {});
+  // Another frame store's marker.
+  Stores other = *place.stores;
+  other.frame_store_uuid = Uuid::random();
+  status = collect(other, no_grace(), {}, result, place.cancel);
+  ck_assert(status.is(Code::kUnavailable) && nothing_done(result));
+  ck_assert(place.objects() == before);
+}
+GST_END_TEST
+
+GST_START_TEST(a_store_that_refuses_keeps_the_pack_condemned) {
+  Housekeeping place;
+  place.remove(place.store("decode", 0, 3));
+  place.frames->before("remove", [](const FrameStoreCall &, Cancellation &) {
+    return Status(Code::kPermissionDenied, "Object Lock");
+  });
+  const CollectResult refused = place.run();
+  ck_assert(refused.packs_refused > 0 && refused.packs_deleted == 0);
+  place.frames->before("remove", {});
+  ck_assert_int_eq(place.run().packs_deleted, refused.packs_refused);
+}
+GST_END_TEST
+
+GST_START_TEST(the_policy_keeps_what_it_says) {
+  Housekeeping place;
+  std::vector<CheckpointRow> versions;
+  for (int i = 0; i < 4; i++) versions.push_back(place.store("decode", 0, 2));
+  const CheckpointRow partial = place.store("detect", 0, 2, false, {}, "stopped");
+  MetadataStore &store = *place.stores->metadata;
+  ck_assert(store.pin_checkpoint(versions[0].id, place.cancel).is_ok());
+  const auto planned = [&](const RetentionPolicy &policy) {
+    auto plan = plan_retention(store, policy, place.cancel);
+    ck_assert(plan.is_ok());
+    std::set<Uuid> ids;
+    for (const CheckpointRow &row : plan->checkpoints) ids.insert(row.id);
+    return ids;
+  };
+  RetentionPolicy policy;
+  ck_assert(planned(policy).empty());
+  policy.keep_last = 2;
+  ck_assert(planned(policy) == std::set<Uuid>{versions[1].id});
+  policy.older_than = std::chrono::hours(1);
+  ck_assert(planned(policy).empty());
+  policy.keep_last.reset();
+  policy.older_than = std::chrono::milliseconds(0);
+  ck_assert(planned(policy) == (std::set<Uuid>{versions[1].id, versions[2].id, versions[3].id}));
+  policy.older_than.reset();
+  policy.partial_older_than = std::chrono::milliseconds(0);
+  ck_assert(planned(policy) == std::set<Uuid>{partial.id});
+  policy.stage = "decode";
+  ck_assert(planned(policy).empty());
+
+  // One that is pinned, or written, meanwhile is kept and told.
+  DeletionResult result;
+  std::vector<Status> told;
+  ck_assert(delete_checkpoints(
+                store, {&versions[0], 1},
+                [&](const CheckpointRow &, const Status &status) { told.push_back(status); },
+                result, place.cancel)
+                .is_ok());
+  ck_assert(result.kept == 1 && result.deleted == 0 && told.at(0).is(Code::kInvalidArgument));
+  ck_assert(store.unpin_checkpoint(versions[0].id, place.cancel).is_ok());
+  place.remove(versions[0]);
+  ck_assert(plan_deletion(store, versions, place.cancel)->frees.bytes > 0);
+}
+GST_END_TEST
+
+// Rows that go between two pages are noticed, events and matches included.
+GST_START_TEST(g24_a_reader_open_during_a_deletion_expires) {
+  Housekeeping place;
+  const CheckpointRow row = place.store("decode", 0, 12);
+  ReaderOptions options;
+  options.page = 2;
+  options.read_ahead = 1;
+  CheckpointReader reader(place.stores, row, options);
+  auto first = reader.next(place.cancel);
+  ck_assert(first.is_ok() && std::holds_alternative<ReplayFrame>(*first));
+  place.remove(row);
+  place.run();
+  for (;;) {
+    auto item = reader.next(place.cancel);
+    if (!item.is_ok()) {
+      ck_assert_msg(item.status().is(Code::kExpired), "%s", item.status().to_string().c_str());
+      break;
+    }
+    auto *frame = std::get_if<ReplayFrame>(&*item);
+    ck_assert(frame != nullptr);
+    ck_assert(as_text(frame->chunk->view().subspan(frame->offset, frame->size)) ==
+              frame_bytes(frame->row.index));
+  }
+}
+GST_END_TEST
+
+// Random jobs of a user and of collectors, against a model: which frames each checkpoint has.
+GST_START_TEST(g29_random_operations_keep_what_the_model_knows) {
+  Housekeeping place;
+  const unsigned seed = 4711;
+  std::mt19937 random(seed);
+  struct Known {
+    CheckpointRow row;
+    uint64_t first, end;
+    bool pinned = false;
+  };
+  std::vector<Known> model;
+  const auto pick = [&](uint64_t n) { return static_cast<size_t>(random() % n); };
+  for (int step = 0; step < 60; step++) {
+    const size_t what = pick(8);
+    if (what < 3 || model.empty()) {
+      const uint64_t first = pick(12), end = first + 1 + pick(8);
+      const std::string stage = "stage" + std::to_string(pick(3));
+      const bool partial = pick(4) == 0;
+      const std::optional<Uuid> parent =
+          model.empty() ? std::nullopt : std::optional<Uuid>(model[pick(model.size())].row.id);
+      model.push_back(
+          {place.store(stage, first, end, pick(4) == 0, parent, partial ? "x" : ""), first, end});
+    } else if (what < 5) {
+      const size_t victim = pick(model.size());
+      if (model[victim].pinned) {
+        ck_assert(
+            !place.stores->metadata->delete_checkpoint(model[victim].row.id, place.cancel).is_ok());
+        continue;
+      }
+      // Sometimes only marked: the collection does the rest.
+      if (pick(2) == 0)
+        place.remove(model[victim].row);
+      else
+        ck_assert(
+            place.stores->metadata->delete_checkpoint(model[victim].row.id, place.cancel).is_ok());
+      model.erase(model.begin() + static_cast<ptrdiff_t>(victim));
+    } else if (what == 5) {
+      Known &known = model[pick(model.size())];
+      known.pinned = !known.pinned;
+      ck_assert((known.pinned
+                     ? place.stores->metadata->pin_checkpoint(known.row.id, place.cancel)
+                     : place.stores->metadata->unpin_checkpoint(known.row.id, place.cancel))
+                    .is_ok());
+    } else if (what == 6) {
+      // It dies somewhere in the middle.
+      place.metadata->fail_next("mark_deleted", Status(Code::kUnavailable, "died"));
+      CollectResult result;
+      static_cast<void>(collect(*place.stores, no_grace(), {}, result, place.cancel));
+      place.metadata->before("mark_deleted", {});
+    } else {
+      place.run();
+      ck_assert(nothing_done(place.run()));
+    }
+    if (step % 10 == 9)
+      for (const Known &known : model) place.must_hold(known.row, known.first, known.end);
+  }
+  ck_assert_int_eq(place.list(true).size(), model.size());
+  for (const Known &known : model) place.must_hold(known.row, known.first, known.end);
+}
+GST_END_TEST
+
+static Suite *housekeeping_suite() {
+  Suite *suite = suite_create("housekeeping");
+  TCase *tc = tcase_create("housekeeping");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, g20_a_deleted_parent_leaves_its_children_loadable);
+  tcase_add_test(tc, g29_a_collection_leaves_the_live_set_and_a_dry_run_predicts_it);
+  tcase_add_test(tc, g29_a_dry_run_counts_what_the_same_run_would_condemn_and_delete);
+  tcase_add_test(tc, g29_interrupted_at_every_call_it_is_run_again);
+  tcase_add_test(tc, g30_a_listing_that_hides_keys_causes_nothing);
+  tcase_add_test(tc, g30_strangers_are_told_and_removed_only_when_asked_for_and_after_a_grace);
+  tcase_add_test(tc, g40_nothing_is_collected_without_the_marker);
+  tcase_add_test(tc, a_store_that_refuses_keeps_the_pack_condemned);
+  tcase_add_test(tc, the_policy_keeps_what_it_says);
+  tcase_add_test(tc, g24_a_reader_open_during_a_deletion_expires);
+  tcase_add_test(tc, g29_random_operations_keep_what_the_model_knows);
+  return suite;
+}
+CHECKPOINT_CHECK_MAIN(housekeeping);
