@@ -3,6 +3,8 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
 
 #include "support/check.h"
@@ -67,6 +69,52 @@ GST_START_TEST(a_line_that_makes_no_sense_is_told_with_the_next_step) {
   ck_assert(contains(tool_says(0, {"--help"}), "  show "));
   ck_assert(contains(tool_says(0, {"show", "--help"}), "Examples:"));
   EQUAL(tool_says(0, {"help", "show"}), tool_says(0, {"show", "--help"}));
+}
+GST_END_TEST
+
+// The verbs that the help lists.
+std::vector<std::string> verbs() {
+  std::vector<std::string> found;
+  std::istringstream lines(tool_says(0, {"--help"}));
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (inside && line.empty()) break;
+    if (inside) found.push_back(line.substr(2, line.find(' ', 2) - 2));
+    inside = inside || line == "Verbs:";
+  }
+  return found;
+}
+
+GST_START_TEST(the_page_of_the_tool_says_what_its_help_says) {
+  Home home;
+  std::ifstream file(DOCS_DIR "/cli.md");
+  const std::string page((std::istreambuf_iterator<char>(file)), {});
+  ck_assert(verbs().size() >= 3);
+  ck_assert_msg(contains(page, tool_says(0, {"--help"})), "docs/make_cli.sh writes docs/cli.md");
+  for (const std::string &verb : verbs())
+    ck_assert_msg(
+        contains(page, "\n## " + verb + "\n\n```text\n" + tool_says(0, {verb, "--help"}) + "```\n"),
+        "%s: docs/make_cli.sh writes docs/cli.md", verb.c_str());
+}
+GST_END_TEST
+
+GST_START_TEST(bash_completes_verbs_and_options) {
+  Home home;
+  const auto completed = [](const std::string &line) {
+    const std::string script = ". " COMPLETION "; COMP_WORDS=(" + line +
+                               "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _gst_checkpoint "
+                               "2>/dev/null; echo ${COMPREPLY[@]}";
+    const char *argv[] = {"bash", "-c", script.c_str(), nullptr};
+    gchar *output = nullptr;
+    ck_assert(g_spawn_sync(nullptr, const_cast<gchar **>(argv), nullptr, G_SPAWN_SEARCH_PATH,
+                           nullptr, nullptr, &output, nullptr, nullptr, nullptr));
+    std::string text = output;
+    g_free(output);
+    return text;
+  };
+  const std::string tool = g_getenv("GST_CHECKPOINT_TOOL");
+  EQUAL(completed(tool + " ver"), "verify\n");
+  EQUAL(completed(tool + " list --sc"), "--scenarios --scenario=\n");
 }
 GST_END_TEST
 
@@ -235,6 +283,8 @@ static Suite *tool_suite() {
   TCase *tc = tcase_create("tool");
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, a_line_that_makes_no_sense_is_told_with_the_next_step);
+  tcase_add_test(tc, the_page_of_the_tool_says_what_its_help_says);
+  tcase_add_test(tc, bash_completes_verbs_and_options);
   tcase_add_test(tc, nothing_stored_is_no_empty_list);
   tcase_add_test(tc, list_shows_jobs_and_their_checkpoints);
   tcase_add_test(tc, show_tells_all_about_a_checkpoint);
