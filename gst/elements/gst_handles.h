@@ -17,6 +17,8 @@ struct GstRelease {
   void operator()(GstStructure *p) const { gst_structure_free(p); }
   void operator()(GstTagList *p) const { gst_tag_list_unref(p); }
   void operator()(GVariant *p) const { g_variant_unref(p); }
+  void operator()(GstElement *p) const { gst_object_unref(p); }
+  void operator()(GstPad *p) const { gst_object_unref(p); }
   void operator()(GBytes *p) const { g_bytes_unref(p); }
   void operator()(gchar *p) const { g_free(p); }
 };
@@ -27,6 +29,8 @@ using GstPtr = std::unique_ptr<T, GstRelease>;  // never holds what it does not 
 using BufferPtr = GstPtr<GstBuffer>;
 using CapsPtr = GstPtr<GstCaps>;
 using EventPtr = GstPtr<GstEvent>;
+using ElementPtr = GstPtr<GstElement>;
+using PadPtr = GstPtr<GstPad>;
 using StructurePtr = GstPtr<GstStructure>;
 using TagListPtr = GstPtr<GstTagList>;
 using GCharPtr = GstPtr<gchar>;

@@ -15,7 +15,7 @@
 
 namespace checkpoint {
 
-Recorder::Recorder(GstElement *element) : element_(element) {}
+Recorder::Recorder(GstElement *element) : element_(element), config_(element) {}
 
 Recorder::~Recorder() { stop(); }
 
@@ -88,11 +88,13 @@ void Recorder::open_next() {
 
 bool Recorder::run() {
   watch_ = std::make_unique<ErrorWatch>(element_);
+  config_.remember();
   if (!writer()) open_writer();
   return observer_->may_go_on();
 }
 
 void Recorder::stop() {
+  config_.forget();
   const std::string error = watch_ ? watch_->error() : "";
   watch_.reset();
   std::shared_ptr<CheckpointWriter> last;
@@ -287,6 +289,10 @@ bool Recorder::begin() {
   if (fields.video_path.empty() && lineage_) fields.video_path = lineage_->video_path;
   if (fields.video_path.empty()) fields.video_path = upstream_uri();
   fields.video_path = readable_path(fields.video_path);
+
+  PipelineConfig::Texts config = config_.describe();
+  fields.config_declared = std::move(config.declared);
+  if (fields.config_snapshot.empty()) fields.config_snapshot = std::move(config.resolved);
 
   if (!writer()) open_next();
   // What comes behind the end of a stage in one run is a version of its own.

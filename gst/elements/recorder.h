@@ -21,6 +21,7 @@
 #include "elements/error_watch.h"
 #include "elements/gst_handles.h"
 #include "elements/lineage.h"
+#include "elements/pipeline_config.h"
 #include "elements/recorder_observer.h"
 #include "elements/s3_properties.h"
 #include "elements/stream_caps.h"
@@ -119,6 +120,7 @@ class Recorder {
 
   GstElement *const element_;
   RecorderSettings settings_;
+  PipelineConfig config_;
   CheckpointFields given_;  // by the settings, once start() has checked them, or by a boundary
   std::shared_ptr<RecorderObserver> observer_;
   std::unique_ptr<ErrorWatch> watch_;  // from run() to stop()

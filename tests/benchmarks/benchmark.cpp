@@ -4,7 +4,7 @@
 // ratios of neighbouring runs do.
 //
 //   benchmark [--runs N] [--frames N] [--film FILE] [--dir FOLDER]
-//   [sink|zstd|second|source|memory|s3|by-hand|rows]...
+//   [sink|zstd|second|source|memory|start|taps|s3|by-hand|rows]...
 // The last three need the servers of tests/services/up.
 #include <glib/gstdio.h>
 #include <gst/gst.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -204,6 +205,71 @@ void bench_memory() {
   remove_all(dir);
 }
 
+// Seconds from PAUSED to the first buffer that leaves checkpointsrc.
+double start_source(const std::string &properties) {
+  GError *error = nullptr;
+  GstElement *pipeline = gst_parse_launch(
+      ("checkpointsrc name=s job-id=b stage=a " + properties + " ! fakesink").c_str(), &error);
+  if (!pipeline) die(error->message);
+  GstElement *source = gst_bin_get_by_name(GST_BIN(pipeline), "s");
+  GstPad *pad = gst_element_get_static_pad(source, "src");
+  static std::atomic<gint64> first;
+  first = 0;
+  gst_pad_add_probe(
+      pad, GST_PAD_PROBE_TYPE_BUFFER,
+      [](GstPad *, GstPadProbeInfo *, gpointer) {
+        first = g_get_monotonic_time();
+        return GST_PAD_PROBE_REMOVE;
+      },
+      nullptr, nullptr);
+  const gint64 begin = g_get_monotonic_time();
+  gst_element_set_state(pipeline, GST_STATE_PAUSED);
+  if (gst_element_get_state(pipeline, nullptr, nullptr, 60 * GST_SECOND) !=
+      GST_STATE_CHANGE_SUCCESS)
+    die("checkpointsrc does not start");
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pad);
+  gst_object_unref(source);
+  gst_object_unref(pipeline);
+  return static_cast<double>(first - begin) / 1e6;
+}
+
+void bench_start(const Film &film) {
+  play(&film);
+  for (const char *codec : {"none", "zstd"}) {
+    store_film(codec);
+    std::vector<double> times;
+    for (int i = 0; i < options.runs; i++)
+      times.push_back(1000 * start_source(store_properties(options.dir + "/store")));
+    std::printf(
+        "| PAUSED to the first buffer, codec=%s | checkpointsrc: %.1f ms (%.1f-%.1f) | | | "
+        "< 150 ms |\n",
+        codec, median(times), *std::min_element(times.begin(), times.end()),
+        *std::max_element(times.begin(), times.end()));
+  }
+}
+
+// The film as it is, since the detector's work grows with the size.
+void bench_taps() {
+  const Film film = load_film(options.film, "RGB", 640, 360, options.frames);
+  play(&film);
+  const std::string dir = options.dir + "/store";
+  const auto line = [&](bool taps) {
+    remove_all(dir);
+    sync();
+    const auto tap = [&](const char *stage) {
+      return taps ? "checkpointtap job-id=b codec=zstd stage=" + std::string(stage) +
+                        store_properties(dir) + "! "
+                  : std::string();
+    };
+    return play_line("preloadedsrc ! " + tap("decode") + "facedetect display=false ! " +
+                     tap("detect") + "fakesink");
+  };
+  compare(
+      "facedetect with two taps, codec=zstd", "two taps", "no tap", film.frames.size(),
+      [&] { return line(true); }, [&] { return line(false); }, ">= 0.95");
+}
+
 }  // namespace
 
 int main(int argc, char **argv) {
@@ -237,7 +303,7 @@ int main(int argc, char **argv) {
   register_source();
   Film film;
   for (const std::string &what : options.what)
-    if (what != "memory" && what != "rows" && film.frames.empty())
+    if (what != "memory" && what != "rows" && what != "taps" && film.frames.empty())
       film = load_film(options.film, "I420", 1920, 1080, options.frames);
   if (!film.frames.empty())
     std::printf(
@@ -256,6 +322,10 @@ int main(int argc, char **argv) {
       bench_source(film);
     else if (what == "memory")
       bench_memory();
+    else if (what == "start")
+      bench_start(film);
+    else if (what == "taps")
+      bench_taps();
 #ifdef HAVE_SERVERS
     else if (what == "s3")
       bench_s3(film);

@@ -203,6 +203,61 @@ GST_START_TEST(g15_the_next_stage_knows_where_it_comes_from_and_stores_no_pixel)
 }
 GST_END_TEST
 
+GST_START_TEST(g15_a_line_with_three_stages_stores_each_pixel_once) {
+  Home home;
+  const std::string reference = make_reference(home);
+  Launch line(film() +
+              "checkpointtap job-id=street stage=decode ! identity ! checkpointtap stage=filter ! "
+              "queue ! checkpointtap stage=detect ! filesink location=" +
+              home.file("passed.raw"));
+  must_succeed(line);
+  ck_assert(same_files(reference, home.file("passed.raw")));
+  // One stage's pixels, and under a hundredth for the other two.
+  const uint64_t pixels = kFrames * kFrameBytes;
+  ck_assert_uint_lt(home.stored_bytes(), pixels + pixels / 50);
+  ck_assert(home.value("SELECT sum(bytes_new) FROM checkpoint") == std::to_string(pixels));
+  ck_assert(home.value("SELECT count(*) FROM stage_checkpoints WHERE state = 'complete' AND job_id "
+                       "= 'street'") == "3");
+  ck_assert(home.value("SELECT count(*) FROM stage_checkpoints AS c JOIN stage_checkpoints AS p ON "
+                       "c.parent_id = p.id AND c.stage_index = p.stage_index + 1") == "2");
+  // What made the stage comes back with it.
+  ck_assert(home.value("SELECT config_snapshot FROM stage_checkpoints WHERE stage = 'filter'")
+                .find("identity") != std::string::npos);
+  for (const char *stage : {"decode", "filter", "detect"}) {
+    Launch play("checkpointsrc job-id=street stage=" + std::string(stage) +
+                " ! filesink location=" + home.file("played.raw"));
+    must_succeed(play);
+    ck_assert(same_files(reference, home.file("played.raw")));
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g18_taps_behind_a_scenario_write_to_the_scenario) {
+  Home home;
+  Launch base(film(20) + "checkpointtap job-id=a stage=s ! checkpointtap stage=t ! fakesink");
+  must_succeed(base);
+  Launch scenario(
+      "checkpointsrc job-id=a stage=s ! checkpointtap scenario=loose stage=t ! "
+      "checkpointtap stage=u ! fakesink");
+  must_succeed(scenario);
+  ck_assert(home.value("SELECT count(*) FROM stage_checkpoints WHERE scenario_label = 'loose'") ==
+            "2");
+  Launch none("checkpointsrc job-id=a stage=u ! fakesink");
+  ck_assert_int_ne(none.wait(), 0);
+  ck_assert_msg(none.tail().find("o checkpoint for job") != std::string::npos, "%s",
+                none.tail().c_str());
+}
+GST_END_TEST
+
+GST_START_TEST(g19_a_line_that_ends_downstream_leaves_its_stages_partial) {
+  Home home;
+  Launch line(film(50) + "checkpointtap job-id=a stage=s ! fakesink num-buffers=10");
+  ck_assert_int_eq(line.wait(), 0);
+  ck_assert_uint_eq(line.warnings().size(), 1);
+  ck_assert(home.value("SELECT state FROM stage_checkpoints") == "partial");
+}
+GST_END_TEST
+
 GST_START_TEST(g17_a_stage_stored_again_is_the_next_version) {
   Home home;
   Launch first(film(20) + "checkpointsink job-id=a stage=s");
@@ -227,6 +282,8 @@ GST_START_TEST(nothing_is_left_in_memory) {
             "tee name=t t. ! queue ! checkpointsink job-id=a stage=s codec=zstd t. ! queue ! "
             "checkpointsink job-id=a stage=u pack-size=0",
         std::string("checkpointsrc job-id=a stage=s ! checkpointsink stage=t"),
+        film(20) +
+            "checkpointtap job-id=a stage=v ! videobalance ! checkpointtap stage=w ! fakesink",
         std::string("checkpointsrc job-id=a stage=u start-index=3 ! fakesink"),
         std::string("checkpointsrc job-id=a stage=nothing ! fakesink"),
         film(20) + "identity error-after=10 ! checkpointsink job-id=a stage=s"}) {
@@ -272,6 +329,9 @@ static Suite *main_job_suite() {
   tcase_add_test(tc, g13_every_codec_and_pack_size_gives_the_same_bytes);
   tcase_add_test(tc, g25_players_show_the_exact_frame);
   tcase_add_test(tc, g15_the_next_stage_knows_where_it_comes_from_and_stores_no_pixel);
+  tcase_add_test(tc, g15_a_line_with_three_stages_stores_each_pixel_once);
+  tcase_add_test(tc, g18_taps_behind_a_scenario_write_to_the_scenario);
+  tcase_add_test(tc, g19_a_line_that_ends_downstream_leaves_its_stages_partial);
   tcase_add_test(tc, g17_a_stage_stored_again_is_the_next_version);
   tcase_add_test(tc, nothing_is_left_in_memory);
   tcase_add_test(tc, nothing_is_critical_at_any_log_level);

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elements/line_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "elements/line_stages.h"
+
+namespace checkpoint {
+
+namespace {
+
+constexpr GstClockTime kProgressInterval = 500 * GST_MSECOND;
+constexpr GstClockTime kCancelInterval = 50 * GST_MSECOND;
+// For what is taken when the run is stopped, where the line says nothing else.
+constexpr guint kStopTimeout = 10000;
+
+// Where a tap stores is where its stage is read from.
+std::string source_text(const LaunchLine::Element &tap, const CheckpointRow &from,
+                        const PlanRequest &request) {
+  std::string text = "checkpointsrc checkpoint-id=" + from.id.to_string();
+  if (!request.frame_store.empty() && !tap.property("frame-store"))
+    text += " frame-store=" + quote(request.frame_store);
+  if (!request.metadata_store.empty() && !tap.property("metadata-store"))
+    text += " metadata-store=" + quote(request.metadata_store);
+  for (const char *key : {"frame-store", "metadata-store", "endpoint-uri", "region",
+                          "force-path-style", "request-timeout", "retry-attempts", "ca-file",
+                          "s3-client", "access-key", "secret-access-key"})
+    for (const auto &[name, value] : tap.properties)
+      if (name == key) text += " " + name + "=" + value;
+  return text;
+}
+
+Status error_of(GstMessage *message) {
+  GError *error = nullptr;
+  gst_message_parse_error(message, &error, nullptr);
+  Status status(Code::kInternal, std::string(GST_MESSAGE_SRC_NAME(message)) + ": " +
+                                     (error ? error->message : "failed"));
+  g_clear_error(&error);
+  return status;
+}
+
+}  // namespace
+
+RunOutcome LineRun::run(const StagePlan &plan, Cancellation &cancel) {
+  outcome_ = {};
+  auto pipeline = make(plan);
+  if (!pipeline.is_ok()) {
+    outcome_.status = pipeline.status();
+    return outcome_;
+  }
+  outcome_.status = play(pipeline->get(), cancel);
+  const RunProgress last = progress(pipeline->get());
+  gst_element_set_state(pipeline->get(), GST_STATE_NULL);
+  running_.clear();
+  for (const RunProgress::Stage &stage : last.stages) {
+    const bool complete = std::find(outcome_.completed.begin(), outcome_.completed.end(),
+                                    stage.name) != outcome_.completed.end();
+    if (!complete) outcome_.partial.push_back(stage.name);
+  }
+  return outcome_;
+}
+
+Result<ElementPtr> LineRun::make(const StagePlan &plan) {
+  const LaunchLine &line = stages_.line();
+  std::string text = line.text();
+  if (plan.start) {
+    CHECKPOINT_ASSIGN_OR_RETURN(
+        text, line.text_from(*plan.start,
+                             source_text(line.elements()[*plan.start], *plan.from, request_)));
+  }
+  std::set<size_t> removed;
+  if (plan.start) {
+    CHECKPOINT_ASSIGN_OR_RETURN(removed, line.removed_by(*plan.start));
+  }
+  std::vector<Override> overrides;
+  for (const Override &override : stages_.overrides())
+    if (auto element = line.find(override.element); !element || !removed.contains(*element))
+      overrides.push_back(override);
+  CHECKPOINT_ASSIGN_OR_RETURN(ElementPtr pipeline, make_pipeline(text, overrides));
+  running_.clear();
+  for (size_t stage : line.stages()) {
+    if (removed.contains(stage)) continue;
+    ElementPtr element(
+        gst_bin_get_by_name(GST_BIN(pipeline.get()), line.elements()[stage].name.c_str()));
+    if (!element) continue;
+    CHECKPOINT_RETURN_IF_ERROR(set_up_stage(element.get(), stage, plan));
+    running_.emplace_back(line.stage_of(stage), std::move(element));
+  }
+  return pipeline;
+}
+
+Status LineRun::set_up_stage(GstElement *element, size_t stage, const StagePlan &plan) const {
+  const LaunchLine::Element &written = stages_.line().elements()[stage];
+  const auto set = [&](const char *name, const auto &value) {
+    if (!written.property(name)) g_object_set(element, name, value, nullptr);
+  };
+  set("job-id", request_.job_id.c_str());
+  if (!request_.frame_store.empty()) set("frame-store", request_.frame_store.c_str());
+  if (!request_.metadata_store.empty()) set("metadata-store", request_.metadata_store.c_str());
+  set("stop-timeout", kStopTimeout);
+  if (request_.scenario) g_object_set(element, "scenario", request_.scenario->c_str(), nullptr);
+  if (const std::string overrides = stages_.overrides_of(stage); !overrides.empty())
+    set("config-overrides", overrides.c_str());
+  if (plan.resumed.contains(stage)) g_object_set(element, "resume", TRUE, nullptr);
+  return Status::ok();
+}
+
+void LineRun::take_element_message(GstMessage *message) {
+  if (!gst_message_has_name(message, "gst-checkpoint-complete")) return;
+  const gchar *stage = gst_structure_get_string(gst_message_get_structure(message), "stage");
+  if (stage) outcome_.completed.emplace_back(stage);
+}
+
+Status LineRun::play(GstElement *pipeline, Cancellation &cancel) {
+  using BusPtr = std::unique_ptr<GstBus, decltype(&gst_object_unref)>;
+  const BusPtr bus(gst_element_get_bus(pipeline), gst_object_unref);
+  const bool failed =
+      gst_element_set_state(pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE;
+  GstClockTime waited = kProgressInterval;
+  for (;;) {
+    GstMessage *message =
+        gst_bus_timed_pop_filtered(bus.get(), failed ? 0 : kCancelInterval, GST_MESSAGE_ANY);
+    if (!message) {
+      if (failed) return {Code::kInternal, "the pipeline does not start"};
+      if (cancel.cancelled()) return {Code::kCancelled, "stopped"};
+      waited += kCancelInterval;
+      if (waited < kProgressInterval) continue;
+      waited = 0;
+      on_progress(progress(pipeline));
+      continue;
+    }
+    std::optional<Status> end;
+    switch (GST_MESSAGE_TYPE(message)) {
+      case GST_MESSAGE_EOS:
+        end = Status::ok();
+        break;
+      case GST_MESSAGE_ERROR:
+        end = error_of(message);
+        break;
+      case GST_MESSAGE_WARNING: {
+        GError *error = nullptr;
+        gst_message_parse_warning(message, &error, nullptr);
+        if (error) on_warning(std::string(GST_MESSAGE_SRC_NAME(message)) + ": " + error->message);
+        g_clear_error(&error);
+        break;
+      }
+      case GST_MESSAGE_ELEMENT:
+        take_element_message(message);
+        break;
+      case GST_MESSAGE_LATENCY:
+        gst_bin_recalculate_latency(GST_BIN(pipeline));
+        break;
+      default:
+        break;
+    }
+    gst_message_unref(message);
+    if (end) return std::move(*end);
+  }
+}
+
+RunProgress LineRun::progress(GstElement *pipeline) const {
+  RunProgress progress;
+  for (const auto &[stage, element] : running_) {
+    GstStructure *stats = nullptr;
+    g_object_get(element.get(), "stats", &stats, nullptr);
+    const StructurePtr owner(stats);
+    guint64 frames = 0;
+    if (stats) gst_structure_get_uint64(stats, "frames-in", &frames);
+    progress.stages.push_back({stage, frames});
+  }
+  gint64 position = 0, duration = 0;
+  if (gst_element_query_position(pipeline, GST_FORMAT_TIME, &position) &&
+      gst_element_query_duration(pipeline, GST_FORMAT_TIME, &duration) && duration > 0)
+    progress.fraction =
+        std::clamp(static_cast<double>(position) / static_cast<double>(duration), 0.0, 1.0);
+  return progress;
+}
+
+}  // namespace checkpoint

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elements/line_stages.h"
+
+#include <algorithm>
+#include <set>
+
+#include "elements/pipeline_config.h"
+
+namespace checkpoint {
+
+namespace {
+
+// An element of the line, or the capsfilter that GStreamer makes of the caps of a link.
+struct Node {
+  size_t element = 0;
+  std::string caps;
+};
+
+bool is_tap(const LaunchLine &line, size_t element) {
+  const std::string &factory = line.elements()[element].factory;
+  return factory == "checkpointtap" || factory == "checkpointsrc";
+}
+
+std::string canonical_caps(const std::string &raw) {
+  CapsPtr caps(gst_caps_from_string(unquote(raw).c_str()));
+  if (!caps) return raw;
+  const GCharPtr text(gst_caps_to_string(caps.get()));
+  return text.get();
+}
+
+}  // namespace
+
+Result<Override> parse_override(const std::string &text) {
+  const size_t equals = text.find('='), dot = text.find('.');
+  if (equals == std::string::npos || dot == std::string::npos || dot == 0 || dot + 1 >= equals)
+    return Status(Code::kInvalidArgument, "\"" + text + "\" is no setting of an element",
+                  "write ELEMENT.PROPERTY=VALUE, as in facedetect0.scale-factor=1.1");
+  return Override{text.substr(0, dot), text.substr(dot + 1, equals - dot - 1),
+                  text.substr(equals + 1)};
+}
+
+static Status set_override(GstBin *pipeline, const Override &override) {
+  const ElementPtr element(gst_bin_get_by_name(pipeline, override.element.c_str()));
+  if (!element)
+    return {Code::kInvalidArgument,
+            "no element of the pipeline is named \"" + override.element + "\"",
+            "elements without a name are numbered by their kind: facedetect0"};
+  GParamSpec *pspec =
+      g_object_class_find_property(G_OBJECT_GET_CLASS(element.get()), override.property.c_str());
+  if (!pspec)
+    return {Code::kInvalidArgument,
+            override.element + " has no property \"" + override.property + "\""};
+  GValue value = G_VALUE_INIT;
+  g_value_init(&value, pspec->value_type);
+  const bool fits = gst_value_deserialize_with_pspec(&value, override.value.c_str(), pspec);
+  if (fits) g_object_set_property(G_OBJECT(element.get()), pspec->name, &value);
+  g_value_unset(&value);
+  return fits ? Status::ok()
+              : Status(Code::kInvalidArgument, "\"" + override.value + "\" is no value for " +
+                                                   override.element + "." + override.property);
+}
+
+Result<ElementPtr> make_pipeline(const std::string &text, const std::vector<Override> &overrides) {
+  GError *error = nullptr;
+  GstElement *made =
+      gst_parse_launch_full(text.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+  if (error || !made) {
+    Status status(Code::kInvalidArgument,
+                  std::string("the pipeline can't be made: ") + (error ? error->message : "empty"));
+    g_clear_error(&error);
+    if (made) gst_object_unref(made);
+    return status;
+  }
+  // A line of one element is that element.
+  if (!GST_IS_PIPELINE(made)) {
+    GstElement *pipeline = gst_pipeline_new(nullptr);
+    gst_bin_add(GST_BIN(pipeline), made);
+    made = pipeline;
+  }
+  ElementPtr pipeline(made);
+  for (const Override &override : overrides)
+    CHECKPOINT_RETURN_IF_ERROR(set_override(GST_BIN(made), override));
+  return pipeline;
+}
+
+Result<LineStages> LineStages::make(LaunchLine line, const std::vector<Override> &overrides) {
+  LineStages stages;
+  stages.line_ = std::move(line);
+  stages.overrides_ = overrides;
+  CHECKPOINT_ASSIGN_OR_RETURN(ElementPtr pipeline, make_pipeline(stages.line_.text(), overrides));
+  for (const LaunchLine::Element &element : stages.line_.elements()) {
+    const ElementPtr made(gst_bin_get_by_name(GST_BIN(pipeline.get()), element.name.c_str()));
+    stages.properties_.push_back(made ? set_properties(made.get()) : JsonMembers());
+    stages.inputs_.push_back(made ? input_of(made.get()) : "");
+  }
+  return stages;
+}
+
+std::string LineStages::declared(size_t stage, const std::string &parent) const {
+  std::set<std::string> inputs;
+  const auto inputs_of_element = [&](size_t element) {
+    std::vector<Node> nodes;
+    bool linked = false;
+    for (const LaunchLine::Link &link : line_.links()) {
+      if (link.to != element) continue;
+      linked = true;
+      if (!link.caps.empty())
+        nodes.push_back({link.from, canonical_caps(link.caps)});
+      else if (is_tap(line_, link.from))
+        inputs.insert(parent_identity(parent));
+      else
+        nodes.push_back({link.from, ""});
+    }
+    if (!linked && !inputs_[element].empty()) inputs.insert(inputs_[element]);
+    return nodes;
+  };
+  const std::function<std::vector<Node>(const Node &)> inputs_of =
+      [&](const Node &node) -> std::vector<Node> {
+    if (node.caps.empty()) return inputs_of_element(node.element);
+    if (!is_tap(line_, node.element)) return {{node.element, ""}};
+    inputs.insert(parent_identity(parent));
+    return {};
+  };
+  const std::function<JsonMembers(const Node &)> members_of = [&](const Node &node) {
+    if (!node.caps.empty()) return declared_element("capsfilter", {{"caps", json_text(node.caps)}});
+    return declared_element(line_.elements()[node.element].factory, properties_[node.element]);
+  };
+  const std::string chain = chain_json<Node>(inputs_of_element(stage), inputs_of, members_of);
+  return declared_stage(chain, inputs);
+}
+
+std::vector<size_t> LineStages::own_elements(size_t stage) const {
+  std::set<size_t> own;
+  std::vector<size_t> open{stage};
+  while (!open.empty()) {
+    const size_t at = open.back();
+    open.pop_back();
+    for (const LaunchLine::Link &link : line_.links())
+      if (link.to == at && own.insert(link.from).second && !is_tap(line_, link.from))
+        open.push_back(link.from);
+  }
+  return {own.begin(), own.end()};
+}
+
+std::vector<size_t> LineStages::parents(size_t stage) const {
+  std::vector<size_t> parents;
+  for (size_t element : own_elements(stage))
+    if (line_.elements()[element].factory == "checkpointtap") parents.push_back(element);
+  return parents;
+}
+
+std::string LineStages::overrides_of(size_t stage) const {
+  JsonMembers members;
+  const std::vector<size_t> own = own_elements(stage);
+  for (const Override &override : overrides_) {
+    const auto element = line_.find(override.element);
+    if (element && (element == stage || std::find(own.begin(), own.end(), *element) != own.end()))
+      members[override.element + "." + override.property] = json_text(override.value);
+  }
+  return members.empty() ? "" : json_object(members);
+}
+
+}  // namespace checkpoint

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The stages of a launch line and how each is declared, so that what was stored by the same line
+// can be told from what was stored by another.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/status.h"
+#include "elements/gst_handles.h"
+#include "elements/launch_line.h"
+
+namespace checkpoint {
+
+// "facedetect0.scale-factor=1.1"
+struct Override {
+  std::string element, property, value;
+};
+Result<Override> parse_override(const std::string &text);
+
+// The pipeline of a line, in NULL, with these set on it. kInvalidArgument: an element or property
+// that is not known here, or a value that does not fit.
+Result<ElementPtr> make_pipeline(const std::string &text, const std::vector<Override> &overrides);
+
+class LineStages {
+ public:
+  // Makes the elements of the line once, to see what is set on them. As make_pipeline().
+  static Result<LineStages> make(LaunchLine line, const std::vector<Override> &overrides);
+
+  const LaunchLine &line() const { return line_; }
+  const std::vector<Override> &overrides() const { return overrides_; }
+  // As the sink or tap of that stage will record it (elements/pipeline_config.h), when it is run
+  // from `parent`, the id of a checkpoint of the stage before it; '' for a first stage.
+  std::string declared(size_t stage, const std::string &parent) const;
+  // The stages directly before one; none for a first stage.
+  std::vector<size_t> parents(size_t stage) const;
+  // What is overridden among the elements of a stage, as a JSON object; '' for nothing.
+  std::string overrides_of(size_t stage) const;
+
+ private:
+  // An element that leads to a stage without another stage between.
+  std::vector<size_t> own_elements(size_t stage) const;
+
+  LaunchLine line_;
+  std::vector<Override> overrides_;
+  // Of each element.
+  std::vector<std::map<std::string, std::string>> properties_;  // JSON values
+  std::vector<std::string> inputs_;                             // the film that it reads, or ''
+};
+
+}  // namespace checkpoint

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elements/pipeline_config.h"
+
+#include <json-glib/json-glib.h>
+#include <sys/stat.h>
+
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include "elements/lineage.h"
+#include "store/uri.h"
+
+namespace checkpoint {
+
+namespace {
+
+bool may_be_secret(const char *name) {
+  for (const char *part : {"pass", "pw", "secret", "token", "key", "credential", "auth"})
+    if (std::string_view(name).find(part) != std::string_view::npos) return true;
+  return false;
+}
+
+std::string number_text(double number, const char *format) {
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  g_ascii_formatd(text, sizeof text, format, number);
+  // JSON has no word for the others.
+  return std::isfinite(number) ? text : json_text(text);
+}
+
+// nullopt: a kind of value that has no text.
+std::optional<std::string> json_value(const GValue *value) {
+  switch (G_TYPE_FUNDAMENTAL(G_VALUE_TYPE(value))) {
+    case G_TYPE_BOOLEAN:
+      return g_value_get_boolean(value) ? "true" : "false";
+    case G_TYPE_INT:
+      return std::to_string(g_value_get_int(value));
+    case G_TYPE_UINT:
+      return std::to_string(g_value_get_uint(value));
+    case G_TYPE_LONG:
+      return std::to_string(g_value_get_long(value));
+    case G_TYPE_INT64:
+      return std::to_string(g_value_get_int64(value));
+    case G_TYPE_UINT64: {
+      const guint64 number = g_value_get_uint64(value);
+      const std::string text = std::to_string(number);
+      return number > G_MAXINT64 ? json_text(text) : text;
+    }
+    case G_TYPE_FLOAT:
+      return number_text(g_value_get_float(value), "%.9g");
+    case G_TYPE_DOUBLE:
+      return number_text(g_value_get_double(value), "%.17g");
+    case G_TYPE_STRING: {
+      const gchar *text = g_value_get_string(value);
+      return text ? json_text(mask_uri(text)) : "null";
+    }
+    case G_TYPE_ENUM:
+      if (GEnumValue *found =
+              g_enum_get_value(static_cast<GEnumClass *>(g_type_class_peek(G_VALUE_TYPE(value))),
+                               g_value_get_enum(value)))
+        return json_text(found->value_nick);
+      return std::to_string(g_value_get_enum(value));
+    case G_TYPE_OBJECT:
+    case G_TYPE_INTERFACE:
+    case G_TYPE_POINTER:
+      return std::nullopt;
+    default: {
+      if (GST_VALUE_HOLDS_CAPS(value)) {  // which gst_value_serialize() would put in quotes
+        const GCharPtr caps(gst_caps_to_string(gst_value_get_caps(value)));
+        return json_text(caps.get());
+      }
+      GCharPtr text(gst_value_serialize(value));
+      if (!text) return std::nullopt;
+      return json_text(text.get());
+    }
+  }
+}
+
+std::string factory_name(GstElement *element) {
+  GstElementFactory *factory = gst_element_get_factory(element);
+  return factory ? GST_OBJECT_NAME(factory) : G_OBJECT_TYPE_NAME(element);
+}
+
+bool is_boundary(GstElement *element) {
+  const std::string name = factory_name(element);
+  return name == "checkpointsrc" || name == "checkpointtap";
+}
+
+// A bin that only groups elements, as a line's parentheses make it.
+bool is_plain_bin(GstObject *object) {
+  return object && (G_OBJECT_TYPE(object) == GST_TYPE_BIN || GST_IS_PIPELINE(object));
+}
+
+// The pad of an element that feeds `sink`, through bins that only group; null: none is linked.
+PadPtr feeding_pad(GstPad *sink) {
+  PadPtr pad(gst_pad_get_peer(sink));
+  while (pad) {
+    GstObject *parent = GST_OBJECT_PARENT(pad.get());
+    if (GST_IS_GHOST_PAD(parent)) {  // we are within a bin, and this is its way in
+      pad.reset(gst_pad_get_peer(GST_PAD(parent)));
+    } else if (GST_IS_GHOST_PAD(pad.get()) && is_plain_bin(parent)) {
+      pad.reset(gst_ghost_pad_get_target(GST_GHOST_PAD(pad.get())));
+    } else {
+      break;
+    }
+  }
+  return pad;
+}
+
+template <typename Call>
+void for_each_pad(GstIterator *iterator, Call call) {
+  GValue item = G_VALUE_INIT;
+  for (;;) {
+    const GstIteratorResult got = gst_iterator_next(iterator, &item);
+    if (got == GST_ITERATOR_RESYNC) {
+      gst_iterator_resync(iterator);
+      continue;
+    }
+    if (got != GST_ITERATOR_OK) break;
+    call(g_value_get_object(&item));
+    g_value_reset(&item);
+  }
+  g_value_unset(&item);
+  gst_iterator_free(iterator);
+}
+
+std::string lineage_of(GstPad *pad) {
+  for (guint i = 0;; i++) {
+    EventPtr event(gst_pad_get_sticky_event(pad, GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, i));
+    if (!event) return "";
+    if (auto lineage = parse_lineage_event(event.get())) return lineage->checkpoint.to_string();
+  }
+}
+
+std::string string_property(GstElement *element, const char *name) {
+  GParamSpec *pspec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), name);
+  if (!pspec || pspec->value_type != G_TYPE_STRING || !(pspec->flags & G_PARAM_READABLE)) return "";
+  gchar *text = nullptr;
+  g_object_get(element, name, &text, nullptr);
+  GCharPtr owner(text);
+  return text ? text : "";
+}
+
+// An element before the stage's end, and the checkpoints or films before it.
+struct Found {
+  std::vector<GstElement *> elements;
+  std::set<std::string> inputs;
+  std::vector<ElementPtr> held;
+};
+
+void look_behind(GstPad *sink, Found &found) {
+  const PadPtr pad = feeding_pad(sink);
+  if (!pad) return;
+  ElementPtr element(gst_pad_get_parent_element(pad.get()));
+  if (!element) return;
+  if (is_boundary(element.get())) {
+    found.inputs.insert(parent_identity(lineage_of(pad.get())));
+    return;
+  }
+  found.elements.push_back(element.get());
+  found.held.push_back(std::move(element));
+}
+
+JsonMembers resolved_element(GstElement *element, const JsonMembers &properties) {
+  JsonMembers members = declared_element(factory_name(element), properties);
+  if (GstElementFactory *factory = gst_element_get_factory(element)) {
+    GstPlugin *plugin = gst_plugin_feature_get_plugin(GST_PLUGIN_FEATURE(factory));
+    if (plugin) {
+      members["plugin"] = json_text(gst_plugin_get_name(plugin));
+      members["version"] = json_text(gst_plugin_get_version(plugin));
+      gst_object_unref(plugin);
+    }
+  }
+  if (GST_IS_BIN(element)) {
+    // What was plugged into it; in the order in which that happened, newest first.
+    std::vector<std::string> inside;
+    for_each_pad(gst_bin_iterate_elements(GST_BIN(element)), [&](gpointer child) {
+      inside.push_back(
+          json_object(resolved_element(GST_ELEMENT(child), set_properties(GST_ELEMENT(child)))));
+    });
+    members["elements"] = json_array({inside.rbegin(), inside.rend()});
+  }
+  return members;
+}
+
+}  // namespace
+
+std::string json_text(const std::string &text) {
+  JsonNode *node = json_node_new(JSON_NODE_VALUE);
+  const GCharPtr valid(g_utf8_make_valid(text.c_str(), static_cast<gssize>(text.size())));
+  json_node_set_string(node, valid.get());
+  const GCharPtr quoted(json_to_string(node, FALSE));
+  json_node_unref(node);
+  return quoted.get();
+}
+
+std::string json_object(const JsonMembers &members) {
+  std::string text;
+  for (const auto &[name, value] : members)
+    text += (text.empty() ? "" : ",") + json_text(name) + ":" + value;
+  return "{" + text + "}";
+}
+
+std::string json_array(const std::vector<std::string> &values) {
+  std::string text;
+  for (const std::string &value : values) text += (text.empty() ? "" : ",") + value;
+  return "[" + text + "]";
+}
+
+JsonMembers set_properties(GstElement *element) {
+  JsonMembers set;
+  guint count = 0;
+  GParamSpec **specs = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
+  for (guint i = 0; i < count; i++) {
+    GParamSpec *pspec = specs[i];
+    const std::string name = pspec->name;
+    if ((pspec->flags & G_PARAM_READWRITE) != G_PARAM_READWRITE) continue;
+    if ((pspec->flags & G_PARAM_DEPRECATED) != 0) continue;
+    if (name == "name" || name == "parent" || may_be_secret(pspec->name)) continue;
+    GValue value = G_VALUE_INIT;
+    g_value_init(&value, pspec->value_type);
+    g_object_get_property(G_OBJECT(element), pspec->name, &value);
+    if (!g_param_value_defaults(pspec, &value)) {
+      if (auto text = json_value(&value)) set[name] = std::move(*text);
+    }
+    g_value_unset(&value);
+  }
+  g_free(specs);
+  return set;
+}
+
+JsonMembers declared_element(const std::string &factory, const JsonMembers &properties) {
+  return {{"factory", json_text(factory)}, {"properties", json_object(properties)}};
+}
+
+std::string input_of(GstElement *source) {
+  std::string identity;
+  for (const char *name : {"location", "uri"})
+    if (identity.empty()) identity = input_identity(string_property(source, name));
+  return identity;
+}
+
+std::string input_identity(const std::string &location) {
+  if (location.empty()) return "";
+  std::string path = location;
+  if (location.find("://") != std::string::npos) {
+    const GCharPtr local(g_filename_from_uri(location.c_str(), nullptr, nullptr));
+    if (!local) return json_object({{"uri", json_text(mask_uri(location))}});
+    path = local.get();
+  }
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return "";
+  const GCharPtr absolute(g_canonicalize_filename(path.c_str(), nullptr));
+  // Nanoseconds since 1970.
+  const int64_t mtime =
+      static_cast<int64_t>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec;
+  return json_object({{"path", json_text(absolute.get())},
+                      {"size", std::to_string(info.st_size)},
+                      {"mtime", std::to_string(mtime)}});
+}
+
+std::string parent_identity(const std::string &checkpoint_id) {
+  return json_object({{"checkpoint", json_text(checkpoint_id)}});
+}
+
+std::string declared_stage(const std::string &elements, const std::set<std::string> &inputs) {
+  return json_object(
+      {{"elements", elements}, {"inputs", json_array({inputs.begin(), inputs.end()})}});
+}
+
+void PipelineConfig::remember() {
+  remembered_.clear();
+  GstObject *top = GST_OBJECT(gst_object_ref(element_));
+  while (GstObject *parent = gst_object_get_parent(top)) {
+    gst_object_unref(top);
+    top = parent;
+  }
+  if (GST_IS_BIN(top)) {
+    for_each_pad(gst_bin_iterate_recurse(GST_BIN(top)), [&](gpointer child) {
+      auto *element = GST_ELEMENT(child);
+      if (element == element_ || is_boundary(element)) return;
+      remembered_.emplace(ElementPtr(GST_ELEMENT(gst_object_ref(element))),
+                          set_properties(element));
+    });
+  }
+  gst_object_unref(top);
+}
+
+JsonMembers PipelineConfig::properties_of(GstElement *element) const {
+  for (const auto &[known, properties] : remembered_)
+    if (known.get() == element) return properties;
+  return set_properties(element);
+}
+
+PipelineConfig::Texts PipelineConfig::describe() const {
+  Found end;
+  const PadPtr pad(gst_element_get_static_pad(element_, "sink"));
+  if (pad) look_behind(pad.get(), end);
+  std::set<std::string> inputs = end.inputs;
+  const std::function<std::vector<GstElement *>(GstElement *const &)> inputs_of =
+      [&](GstElement *const &element) {
+        Found found;
+        for_each_pad(gst_element_iterate_sink_pads(element),
+                     [&](gpointer sink) { look_behind(GST_PAD(sink), found); });
+        if (found.elements.empty() && found.inputs.empty()) {
+          const std::string film = input_of(element);
+          if (!film.empty()) inputs.insert(film);
+        }
+        inputs.merge(found.inputs);
+        for (ElementPtr &one : found.held) end.held.push_back(std::move(one));
+        return found.elements;
+      };
+  const auto chain = [&](const std::function<JsonMembers(GstElement *const &)> &members_of) {
+    return chain_json<GstElement *>(end.elements, inputs_of, members_of);
+  };
+  Texts texts;
+  const std::string declared = chain([&](GstElement *const &element) {
+    return declared_element(factory_name(element), properties_of(element));
+  });
+  texts.declared = declared_stage(declared, inputs);
+  const std::string resolved = chain([&](GstElement *const &element) {
+    return resolved_element(element, properties_of(element));
+  });
+  guint major = 0, minor = 0, micro = 0, nano = 0;
+  gst_version(&major, &minor, &micro, &nano);
+  texts.resolved =
+      json_object({{"elements", resolved},
+                   {"inputs", json_array({inputs.begin(), inputs.end()})},
+                   {"gstreamer", json_text(std::to_string(major) + "." + std::to_string(minor) +
+                                           "." + std::to_string(micro))}});
+  return texts;
+}
+
+}  // namespace checkpoint

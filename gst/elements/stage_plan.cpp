@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "elements/stage_plan.h"
+
+#include <algorithm>
+
+#include "core/catalog.h"
+
+namespace checkpoint {
+
+namespace {
+
+class Planner {
+ public:
+  Planner(const LineStages &stages, const PlanRequest &request, MetadataStore *store,
+          Cancellation &cancel)
+      : stages_(stages), line_(stages.line()), request_(request), store_(store), cancel_(cancel) {}
+
+  Result<StagePlan> run() {
+    if (!request_.from.empty())
+      CHECKPOINT_RETURN_IF_ERROR(start_at(request_.from));
+    else if (!request_.restart)
+      CHECKPOINT_RETURN_IF_ERROR(find_start());
+    if (!request_.restart) CHECKPOINT_RETURN_IF_ERROR(find_partial());
+    return std::move(plan_);
+  }
+
+ private:
+  Branch own_branch() const {
+    return request_.scenario ? Branch{true, *request_.scenario} : Branch{};
+  }
+
+  // The newest first.
+  Result<std::vector<CheckpointRow>> rows(size_t stage, const Branch &branch, bool partial) {
+    if (!store_) return std::vector<CheckpointRow>();
+    CheckpointQuery query;
+    query.job_id = request_.job_id;
+    query.stage = line_.stage_of(stage);
+    query.branch = branch;
+    query.include_partial = partial;
+    return store_->list_checkpoints(query, cancel_);
+  }
+
+  // Of those that are made as the line says the newest, else the newest of the own branch, which is
+  // stale then.
+  Result<std::optional<CheckpointRow>> find(size_t stage, const std::string &expected) {
+    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> own, rows(stage, own_branch(), false));
+    for (const CheckpointRow &row : own)
+      if (row.fields.config_declared == expected) return std::optional(row);
+    if (request_.scenario) {
+      CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> base, rows(stage, Branch{}, false));
+      for (const CheckpointRow &row : base)
+        if (row.fields.config_declared == expected) return std::optional(row);
+    }
+    if (own.empty()) return std::optional<CheckpointRow>();
+    note_stale(own[0], expected);
+    return std::optional(own[0]);
+  }
+
+  void note_stale(const CheckpointRow &row, const std::string &expected) {
+    plan_.stale.push_back({row, config_differences(row.fields.config_declared, expected)});
+  }
+
+  std::string parent_of(size_t stage) const {
+    const std::vector<size_t> parents = stages_.parents(stage);
+    if (parents.size() != 1) return "";
+    const auto found = ids_.find(parents[0]);
+    return found == ids_.end() ? "" : found->second;
+  }
+
+  // Does the stage have all that it is run from?
+  bool parents_usable(size_t stage) const {
+    const std::vector<size_t> parents = stages_.parents(stage);
+    return parents.size() <= 1 && std::all_of(parents.begin(), parents.end(), [&](size_t parent) {
+             return usable_.contains(parent);
+           });
+  }
+
+  Status find_start() {
+    for (size_t stage : line_.stages()) {
+      if (!parents_usable(stage)) continue;
+      CHECKPOINT_ASSIGN_OR_RETURN(std::optional<CheckpointRow> found,
+                                  find(stage, stages_.declared(stage, parent_of(stage))));
+      if (!found) continue;
+      ids_[stage] = found->id.to_string();
+      usable_.emplace(stage, std::move(*found));
+    }
+    plan_.nothing_to_do = !line_.stages().empty() && usable_.size() == line_.stages().size();
+    if (plan_.nothing_to_do) return Status::ok();
+    // The furthest one that has all behind it that is still to be done.
+    for (auto stage = line_.stages().rbegin(); stage != line_.stages().rend(); ++stage) {
+      if (!usable_.contains(*stage) || line_.elements()[*stage].factory != "checkpointtap")
+        continue;
+      const std::set<size_t> behind = line_.after(*stage);
+      const bool all = std::all_of(line_.stages().begin(), line_.stages().end(), [&](size_t other) {
+        return usable_.contains(other) || behind.contains(other);
+      });
+      if (!all || !line_.removed_by(*stage).is_ok()) continue;
+      plan_.start = *stage;
+      plan_.from = usable_.at(*stage);
+      return Status::ok();
+    }
+    return Status::ok();
+  }
+
+  Status start_at(const std::string &name) {
+    std::string known;
+    std::optional<size_t> tap;
+    for (size_t stage : line_.stages()) {
+      if (line_.elements()[stage].factory != "checkpointtap") continue;
+      if (line_.stage_of(stage) == name) tap = stage;
+      known += (known.empty() ? "" : ", ") + line_.stage_of(stage);
+    }
+    if (!tap)
+      return {Code::kInvalidArgument,
+              "no checkpointtap of the pipeline has the stage \"" + name + "\"",
+              known.empty() ? "put one where a run may start" : "it can start at: " + known};
+    CHECKPOINT_RETURN_IF_ERROR(line_.removed_by(*tap).status());
+    const std::set<size_t> earlier = line_.before(*tap);
+    for (const Override &override : stages_.overrides()) {
+      const auto element = line_.find(override.element);
+      if (element && (element == tap || earlier.contains(*element)))
+        return {Code::kInvalidArgument,
+                override.element + " is before the stage \"" + name + "\" that the run starts at",
+                "start at an earlier stage, or leave out --from"};
+    }
+    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> found, rows(*tap, own_branch(), false));
+    if (found.empty() && request_.scenario) {
+      CHECKPOINT_ASSIGN_OR_RETURN(found, rows(*tap, Branch{}, false));
+    }
+    if (found.empty())
+      return {Code::kNotFound,
+              "no complete checkpoint for job \"" + request_.job_id + "\", stage \"" + name + "\"",
+              "run the pipeline without --from first"};
+    // Of several versions the newest one that is made as the line says, with all before it.
+    plan_.start = *tap;
+    for (const CheckpointRow &row : found) {
+      CHECKPOINT_ASSIGN_OR_RETURN(std::vector<StaleStage> stale, stale_chain(*tap, row));
+      if (!plan_.from || stale.empty()) {
+        plan_.from = row;
+        plan_.stale = std::move(stale);
+      }
+      if (plan_.stale.empty()) break;
+    }
+    ids_[*tap] = plan_.from->id.to_string();
+    return Status::ok();
+  }
+
+  // The checkpoint and those that it was run from, as far as they are not made as the line says.
+  Result<std::vector<StaleStage>> stale_chain(size_t stage, CheckpointRow row) {
+    std::vector<StaleStage> stale;
+    for (;;) {
+      const std::string parent = row.fields.parent ? row.fields.parent->to_string() : "";
+      const std::string expected = stages_.declared(stage, parent);
+      if (row.fields.config_declared != expected)
+        stale.push_back({row, config_differences(row.fields.config_declared, expected)});
+      const std::vector<size_t> parents = stages_.parents(stage);
+      if (parents.size() != 1 || !row.fields.parent) return stale;
+      auto found = store_->get_checkpoint(*row.fields.parent, cancel_);
+      if (found.status().is(Code::kNotFound)) return stale;  // deleted: its children stay usable
+      if (!found.is_ok()) return found.status();
+      row = std::move(*found);
+      stage = parents[0];
+      if (row.fields.stage != line_.stage_of(stage)) return stale;
+    }
+  }
+
+  // What a crash left, and was begun with this very line.
+  Status find_partial() {
+    std::set<size_t> done;
+    if (plan_.start) {
+      done = line_.before(*plan_.start);
+      done.insert(*plan_.start);
+    }
+    for (size_t stage : line_.stages()) {
+      if (done.contains(stage) || usable_.contains(stage)) continue;
+      ids_.erase(stage);
+      CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> found,
+                                  rows(stage, own_branch(), true));
+      if (found.empty() || found[0].state != CheckpointState::kPartial) continue;
+      if (found[0].fields.config_declared != stages_.declared(stage, parent_of(stage))) continue;
+      ids_[stage] = found[0].id.to_string();
+      plan_.resumed.insert(stage);
+    }
+    return Status::ok();
+  }
+
+  const LineStages &stages_;
+  const LaunchLine &line_;
+  const PlanRequest &request_;
+  MetadataStore *const store_;
+  Cancellation &cancel_;
+  StagePlan plan_;
+  std::map<size_t, CheckpointRow> usable_;
+  std::map<size_t, std::string> ids_;  // of checkpoints that a later stage is run from
+};
+
+}  // namespace
+
+Result<StagePlan> plan_stages(const LineStages &stages, const PlanRequest &request,
+                              MetadataStore *store, Cancellation &cancel) {
+  return Planner(stages, request, store, cancel).run();
+}
+
+}  // namespace checkpoint

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A launch line as a graph, and what is left of it when it starts at a tap.
+#include "elements/launch_line.h"
+
+#include <gst/gst.h>
+
+#include <string>
+
+#include "support/check.h"
+
+using namespace checkpoint;
+
+namespace {
+
+LaunchLine parsed(const std::string &line) {
+  auto result = LaunchLine::parse({line});
+  ck_assert_msg(result.is_ok(), "%s: %s", line.c_str(), result.status().to_string().c_str());
+  return std::move(*result);
+}
+
+void must_refuse(const std::string &line, const std::string &named) {
+  auto result = LaunchLine::parse({line});
+  ck_assert_msg(!result.is_ok(), "%s", line.c_str());
+  ck_assert_msg(result.status().message().find(named) != std::string::npos, "%s",
+                result.status().message().c_str());
+}
+
+std::string cut(const LaunchLine &line, const std::string &tap) {
+  auto text = line.text_from(*line.find(tap), "checkpointsrc checkpoint-id=x");
+  return text.is_ok() ? *text : "refused: " + text.status().message();
+}
+
+// What of the line is no longer there.
+std::string removed(const LaunchLine &line, const std::string &tap) {
+  auto elements = line.removed_by(*line.find(tap));
+  if (!elements.is_ok()) return "refused: " + elements.status().message();
+  std::string names;
+  for (size_t element : *elements)
+    names += (names.empty() ? "" : " ") + line.elements()[element].name;
+  return names;
+}
+
+void must_equal(const std::string &is, const std::string &wanted) {
+  ck_assert_msg(is == wanted, "%s\ninstead of\n%s", is.c_str(), wanted.c_str());
+}
+
+}  // namespace
+
+GST_START_TEST(elements_links_caps_and_references_are_found) {
+  const LaunchLine line = parsed(
+      "filesrc location=\"a film.mp4\" ! decodebin name=d d. ! video/x-raw, format = RGB ! queue ! "
+      "checkpointtap stage=decode ! facedetect scale-factor = 1.25 ! checkpointtap stage=detect "
+      "! m.sink_0 compositor name=m ! fakesink d.src_1 ! queue ! fakesink");
+  std::string names;
+  for (const auto &element : line.elements()) names += element.name + " ";
+  must_equal(names,
+             "filesrc0 d queue0 checkpointtap0 facedetect0 checkpointtap1 m fakesink0 queue1 "
+             "fakesink1 ");
+  ck_assert(line.elements()[0].property("location") == "a film.mp4");
+  ck_assert(line.elements()[4].property("scale-factor") == "1.25");
+  ck_assert_uint_eq(line.links().size(), 9);
+  ck_assert(line.links()[1].caps == "video/x-raw,format=RGB");
+  ck_assert(line.links()[5].to_pad == "sink_0" && line.links()[7].from_pad == "src_1");
+  ck_assert_uint_eq(line.stages().size(), 2);
+  ck_assert(line.stage_of(line.stages()[0]) == "decode");
+}
+GST_END_TEST
+
+GST_START_TEST(words_of_a_shell_stay_together) {
+  auto line = LaunchLine::parse({"filesrc", "location=my film.mp4", "!", "video/x-raw, width=3",
+                                 "!", "checkpointtap", "stage=a stage"});
+  ck_assert(line.is_ok());
+  ck_assert(line->elements()[0].property("location") == "my film.mp4");
+  ck_assert(line->stage_of(line->stages()[0]) == "a stage");
+  // And GStreamer reads the same from what we write.
+  GError *error = nullptr;
+  auto plain = LaunchLine::parse(
+      {"fakesrc", "name=source", "!", "video/x-raw, width=(int)3", "!", "queue", "!", "fakesink"});
+  ck_assert(plain.is_ok());
+  GstElement *made = gst_parse_launch(plain->text().c_str(), &error);
+  ck_assert_msg(!error, "%s: %s", plain->text().c_str(), error ? error->message : "");
+  GstElement *source = gst_bin_get_by_name(GST_BIN(made), "source");
+  ck_assert(source != nullptr);
+  gst_object_unref(source);
+  gst_object_unref(made);
+}
+GST_END_TEST
+
+GST_START_TEST(what_is_not_understood_is_named) {
+  must_refuse("", "no pipeline");
+  must_refuse("fakesrc ! ( queue ! fakesink )", "parentheses");
+  must_refuse("file:///a.mp4 ! fakesink", "file:///a.mp4");
+  must_refuse("fakesrc name=\"a source\" ! fakesink", "a source");
+  must_refuse("fakesrc !", "!");
+  must_refuse("fakesrc ! ! fakesink", "!");
+  must_refuse("fakesrc ! x.", "\"x\"");
+  must_refuse("fakesrc ! checkpointtap ! fakesink", "checkpointtap0 has no stage");
+  must_refuse("fakesrc ! checkpointtap stage=a ! checkpointsink stage=a", "twice");
+}
+GST_END_TEST
+
+GST_START_TEST(a_cut_keeps_what_is_behind_the_tap) {
+  const LaunchLine line = parsed(
+      "filesrc ! decodebin name=d ! videoconvert ! checkpointtap stage=decode ! facedetect ! "
+      "video/x-raw ! checkpointtap stage=detect ! fakesink  d. ! audioconvert ! autoaudiosink");
+  must_equal(removed(line, "checkpointtap0"),
+             "filesrc0 d videoconvert0 checkpointtap0 audioconvert0 autoaudiosink0");
+  must_equal(cut(line, "checkpointtap0"),
+             "checkpointsrc checkpoint-id=x name=\"checkpointtap0\" facedetect "
+             "name=\"facedetect0\" checkpointtap name=\"checkpointtap1\" stage=detect "
+             "fakesink name=\"fakesink0\" checkpointtap0. ! facedetect0. facedetect0. ! "
+             "video/x-raw ! checkpointtap1. checkpointtap1. ! fakesink0. ");
+  must_equal(removed(line, "checkpointtap1"),
+             "filesrc0 d videoconvert0 checkpointtap0 facedetect0 checkpointtap1 "
+             "audioconvert0 autoaudiosink0");
+}
+GST_END_TEST
+
+GST_START_TEST(a_cut_keeps_inputs_that_do_not_come_through_the_tap) {
+  const LaunchLine line = parsed(
+      "filesrc ! pngdec ! checkpointtap stage=a ! m. compositor name=m ! fakesink  videotestsrc ! "
+      "queue ! m.");
+  must_equal(removed(line, "checkpointtap0"), "filesrc0 pngdec0 checkpointtap0");
+}
+GST_END_TEST
+
+GST_START_TEST(an_element_that_feeds_both_sides_is_refused_by_name) {
+  const LaunchLine line = parsed(
+      "filesrc ! tee name=t ! queue ! checkpointtap stage=a ! m. compositor name=m ! fakesink  t. "
+      "! queue ! m.");
+  const std::string why = removed(line, "checkpointtap0");
+  ck_assert_msg(why.starts_with("refused: t is before") && why.find("queue1") != why.npos, "%s",
+                why.c_str());
+}
+GST_END_TEST
+
+static Suite *launch_line_suite() {
+  Suite *suite = suite_create("launch_line");
+  TCase *tc = tcase_create("launch_line");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, elements_links_caps_and_references_are_found);
+  tcase_add_test(tc, words_of_a_shell_stay_together);
+  tcase_add_test(tc, what_is_not_understood_is_named);
+  tcase_add_test(tc, a_cut_keeps_what_is_behind_the_tap);
+  tcase_add_test(tc, a_cut_keeps_inputs_that_do_not_come_through_the_tap);
+  tcase_add_test(tc, an_element_that_feeds_both_sides_is_refused_by_name);
+  return suite;
+}
+GST_CHECK_MAIN(launch_line);

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Lines with stages: what is recorded of how they were made, and where they start when they are run
+// again. Over a folder and SQLite.
+#include "elements/line_run.h"
+
+#include <glib/gstdio.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "elements/checkpointsrc.h"
+#include "elements/checkpointtap.h"
+#include "elements/pipeline_config.h"
+#include "store/registry.h"
+#include "support/check.h"
+#include "support/sink_place.h"
+
+using namespace checkpoint;
+
+namespace {
+
+// An element with settings that nobody is to read.
+struct Guarded {
+  GstElement parent;
+};
+struct GuardedClass {
+  GstElementClass parent_class;
+};
+G_DEFINE_TYPE(Guarded, guarded, GST_TYPE_ELEMENT)
+void guarded_init(Guarded *) {}
+void guarded_get(GObject *, guint, GValue *value, GParamSpec *) {
+  g_value_set_string(value, "rtsp://me:s3cr3t@camera/1?key=s3cr3t");
+}
+void guarded_set(GObject *, guint, const GValue *, GParamSpec *) {}
+void guarded_class_init(GuardedClass *klass) {
+  GObjectClass *object_class = G_OBJECT_CLASS(klass);
+  object_class->get_property = guarded_get;
+  object_class->set_property = guarded_set;
+  guint id = 0;
+  for (const char *name : {"where", "user-pw", "passphrase", "token", "api-key", "credentials",
+                           "proxy-auth", "secret", "parent-name"})
+    g_object_class_install_property(
+        object_class, ++id, g_param_spec_string(name, name, name, nullptr, G_PARAM_READWRITE));
+}
+
+struct Place : SinkPlace {
+  Place() {
+    GST_ELEMENT_REGISTER(checkpointsrc, nullptr);
+    GST_ELEMENT_REGISTER(checkpointtap, nullptr);
+    GError *error = nullptr;
+    // A film of its own: 12 frames of 16x16.
+    GstElement *maker = gst_parse_launch(
+        ("videotestsrc num-buffers=12 ! video/x-raw,format=I420,width=16,height=16,framerate=10/1 "
+         "! filesink location=" +
+         film())
+            .c_str(),
+        &error);
+    ck_assert(!error);
+    gst_element_set_state(maker, GST_STATE_PLAYING);
+    ck_assert(wait_for_end(maker).eos);
+    gst_element_set_state(maker, GST_STATE_NULL);
+    gst_object_unref(maker);
+  }
+  std::string film() const { return file("film.raw"); }
+  std::string line(const std::string &between = "") const {
+    return "filesrc location=" + film() +
+           " ! rawvideoparse format=i420 width=16 height=16 framerate=10/1 ! " + between +
+           "checkpointtap stage=decode" + stores() +
+           "! video/x-raw,format=I420 ! videobalance brightness=0.25 name=b ! checkpointtap "
+           "stage=detect" +
+           stores() + "! fakesink";
+  }
+  std::shared_ptr<MetadataStore> rows() const {
+    if (!g_file_test(database().c_str(), G_FILE_TEST_EXISTS)) return nullptr;
+    auto store = StoreRegistry::instance().make_metadata_store(database());
+    ck_assert(store.is_ok());
+    Cancellation cancel;
+    ck_assert((*store)->open(cancel).is_ok());
+    return *store;
+  }
+  std::string states() const {
+    return value(
+        "SELECT group_concat(stage || version || state || COALESCE(scenario_label, ''), "
+        "' ') FROM (SELECT * FROM stage_checkpoints ORDER BY created_at, stage_index)");
+  }
+};
+
+// One call of `run`.
+struct Run {
+  Run(const Place &place, const std::string &line, const PlanRequest &wanted,
+      const std::vector<Override> &overrides = {})
+      : request(wanted) {
+    auto parsed = LaunchLine::parse({line});
+    ck_assert_msg(parsed.is_ok(), "%s", parsed.status().to_string().c_str());
+    auto made = LineStages::make(std::move(*parsed), overrides);
+    ck_assert_msg(made.is_ok(), "%s", made.status().to_string().c_str());
+    stages = std::make_unique<LineStages>(std::move(*made));
+    const auto store = place.rows();
+    auto planned = plan_stages(*stages, request, store.get(), cancel);
+    status = planned.status();
+    if (planned.is_ok()) plan = std::move(*planned);
+    runner = std::make_unique<LineRun>(*stages, request);
+  }
+  void play() {
+    ck_assert_msg(status.is_ok(), "%s", status.to_string().c_str());
+    outcome = runner->run(plan, cancel);
+    ck_assert_msg(outcome.status.is_ok(), "%s", outcome.status.to_string().c_str());
+  }
+  std::string start() const { return plan.start ? stages->line().stage_of(*plan.start) : ""; }
+  std::string stale() const {
+    std::string all;
+    for (const StaleStage &stage : plan.stale) {
+      all += stage.checkpoint.fields.stage + ": ";
+      for (const std::string &difference : stage.differences) all += difference + "; ";
+    }
+    return all;
+  }
+
+  PlanRequest request;
+  Cancellation cancel;
+  std::unique_ptr<LineStages> stages;
+  std::unique_ptr<LineRun> runner;
+  Status status;
+  StagePlan plan;
+  RunOutcome outcome;
+};
+
+const PlanRequest kJob{"street", std::nullopt, "", false, "", ""};
+
+void must_equal(const std::string &is, const std::string &wanted) {
+  ck_assert_msg(is == wanted, "%s\ninstead of\n%s", is.c_str(), wanted.c_str());
+}
+
+}  // namespace
+
+GST_START_TEST(g14_a_run_records_what_its_line_declares) {
+  Place place;
+  const std::string source =
+      "videotestsrc num-buffers=2 name=s ! pngenc ! decodebin ! "
+      "video/x-raw ! videoconvert n-threads=2 ! video/x-raw,format=I420 ! ";
+  for (const std::string &before : {std::string(), source}) {
+    std::string text = place.line();
+    if (!before.empty()) text = before + text.substr(text.find("checkpointtap"));
+    Run run(place, text, {before.empty() ? "a" : "b", std::nullopt, "", false, "", ""});
+    run.play();
+    const std::string of = " FROM stage_checkpoints JOIN checkpoint USING (id) WHERE job_id = '" +
+                           run.request.job_id + "' AND stage_checkpoints.stage = ";
+    const auto &stages = run.stages->line().stages();
+    must_equal(place.value("SELECT config_declared" + of + "'decode'"),
+               run.stages->declared(stages[0], ""));
+    must_equal(place.value("SELECT config_declared" + of + "'detect'"),
+               run.stages->declared(stages[1], place.value("SELECT id" + of + "'decode'")));
+  }
+  // What was plugged by itself is in the resolved one alone.
+  const std::string resolved = place.value(
+      "SELECT config_snapshot FROM stage_checkpoints WHERE stage = 'decode' AND job_id "
+      "= 'b'");
+  const std::string declared = place.value(
+      "SELECT config_declared FROM checkpoint WHERE stage = 'decode' ORDER BY key DESC");
+  ck_assert(resolved.find("pngdec") != std::string::npos &&
+            resolved.find("\"version\"") != std::string::npos);
+  ck_assert(declared.find("pngdec") == std::string::npos &&
+            declared.find("\"name\"") == std::string::npos);
+}
+GST_END_TEST
+
+GST_START_TEST(g36_no_secret_is_part_of_a_configuration) {
+  auto *element = static_cast<GstElement *>(g_object_new(guarded_get_type(), nullptr));
+  gst_object_ref_sink(element);
+  const JsonMembers set = set_properties(element);
+  gst_object_unref(element);
+  ck_assert_uint_eq(set.size(), 2);
+  ck_assert(set.contains("where") && set.contains("parent-name"));
+  ck_assert(set.at("where").find("camera") != std::string::npos &&
+            set.at("where").find("s3cr3t") == std::string::npos);
+}
+GST_END_TEST
+
+GST_START_TEST(a_line_that_is_done_has_nothing_to_do) {
+  Place place;
+  Run first(place, place.line(), kJob);
+  ck_assert(!first.plan.start && !first.plan.nothing_to_do);
+  first.play();
+  ck_assert_uint_eq(first.outcome.completed.size(), 2);
+  ck_assert(Run(place, place.line(), kJob).plan.nothing_to_do);
+  PlanRequest again = kJob;
+  again.restart = true;
+  Run second(place, place.line(), again);
+  second.play();
+  must_equal(place.states(), "decode1complete detect1complete decode2complete detect2complete");
+}
+GST_END_TEST
+
+GST_START_TEST(the_furthest_stage_that_is_done_is_the_start) {
+  Place place;
+  Run first(place, place.line(), kJob);
+  first.play();
+  // Of a scenario nothing is stored yet; the base's first stage fits.
+  PlanRequest scenario = kJob;
+  scenario.scenario = "loose";
+  Run loose(place, place.line(), scenario, {{"b", "brightness", "0.5"}});
+  must_equal(loose.start(), "decode");
+  ck_assert(loose.plan.stale.empty());
+  loose.play();
+  must_equal(
+      place.value("SELECT group_concat(stage || is_scenario || scenario_label || config_overrides, "
+                  "' ') FROM (SELECT * FROM stage_checkpoints WHERE version = 1 AND is_scenario "
+                  "ORDER BY stage_index)"),
+      "detect1loose{\"b.brightness\":\"0.5\"}");
+  ck_assert(place.value("SELECT count(DISTINCT parent_id) FROM stage_checkpoints WHERE stage = "
+                        "'detect'") == "1");
+  // The base is what it was.
+  ck_assert(Run(place, place.line(), kJob).plan.nothing_to_do);
+}
+GST_END_TEST
+
+GST_START_TEST(a_stale_stage_is_shown_and_not_taken) {
+  Place place;
+  Run(place, place.line(), kJob).play();
+  // Another setting.
+  Run changed(place, place.line(), kJob, {{"b", "brightness", "0.5"}});
+  must_equal(changed.stale(), "detect: videobalance.brightness: 0.25, now 0.5; ");
+  // One more element.
+  Run longer(place, place.line("identity ! "), kJob);
+  ck_assert_msg(longer.stale().starts_with("decode: identity: new"), "%s", longer.stale().c_str());
+  // Another film of that name.
+  ck_assert(g_file_set_contents(place.film().c_str(), "short", -1, nullptr));
+  Run other(place, place.line(), kJob);
+  ck_assert_msg(other.stale().find("inputs") != std::string::npos, "%s", other.stale().c_str());
+  PlanRequest from = kJob;
+  from.from = "decode";
+  Run from_decode(place, place.line(), from);
+  ck_assert_msg(from_decode.stale().starts_with("decode: inputs"), "%s",
+                from_decode.stale().c_str());
+}
+GST_END_TEST
+
+GST_START_TEST(a_run_from_a_stage_makes_none_of_the_elements_before_it) {
+  Place place;
+  Run(place, place.line(), kJob).play();
+  const std::string before = place.value("SELECT sum(bytes_new) FROM checkpoint");
+  PlanRequest from = kJob;
+  from.from = "decode";
+  Run again(place, place.line(), from);
+  ck_assert(again.plan.stale.empty());
+  again.play();
+  must_equal(place.states(), "decode1complete detect1complete detect2complete");
+  ck_assert(place.value("SELECT sum(bytes_new) FROM checkpoint") == before);
+  for (const char *wrong : {"nothing", "detect "}) {
+    from.from = wrong;
+    Run run(place, place.line(), from);
+    ck_assert(run.status.is(Code::kInvalidArgument));
+    ck_assert(run.status.hint().find("decode, detect") != std::string::npos);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(settings_that_can_not_be_are_named) {
+  Place place;
+  auto line = LaunchLine::parse({place.line()});
+  ck_assert(line.is_ok());
+  struct {
+    Override override;
+    const char *named;
+  } const wrong[] = {{{"x", "brightness", "1"}, "\"x\""},
+                     {{"b", "colour", "1"}, "\"colour\""},
+                     {{"b", "brightness", "blue"}, "\"blue\""}};
+  for (const auto &one : wrong) {
+    auto made = LineStages::make(*line, {one.override});
+    ck_assert(made.status().is(Code::kInvalidArgument));
+    ck_assert(made.status().message().find(one.named) != std::string::npos);
+  }
+  ck_assert(!parse_override("b=1").is_ok() && !parse_override("b.x").is_ok());
+}
+GST_END_TEST
+
+static Suite *line_run_suite() {
+  Suite *suite = suite_create("line_run");
+  TCase *tc = tcase_create("line_run");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, g14_a_run_records_what_its_line_declares);
+  tcase_add_test(tc, g36_no_secret_is_part_of_a_configuration);
+  tcase_add_test(tc, a_line_that_is_done_has_nothing_to_do);
+  tcase_add_test(tc, the_furthest_stage_that_is_done_is_the_start);
+  tcase_add_test(tc, a_stale_stage_is_shown_and_not_taken);
+  tcase_add_test(tc, a_run_from_a_stage_makes_none_of_the_elements_before_it);
+  tcase_add_test(tc, settings_that_can_not_be_are_named);
+  return suite;
+}
+GST_CHECK_MAIN(line_run);
