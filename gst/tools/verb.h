@@ -32,6 +32,7 @@ const Verb *find_verb(std::string_view name);
 // One for each file of a verb. Each first hands its options to Call::parse().
 int run_list(Call &call);
 int run_show(Call &call);
+int run_run(Call &call);
 int run_verify(Call &call);
 
 }  // namespace checkpoint::tool

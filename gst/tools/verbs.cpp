@@ -44,6 +44,20 @@ Examples:
   gst-checkpoint-1.0 verify --job street --data --workers 8 --json | jq '.[].sequence'
 )",
      run_verify},
+    {"run", "PIPELINE…", "Runs a pipeline with taps, from where it got to the last time",
+     R"(PIPELINE is a line as for gst-launch-1.0, with a checkpointtap at each stage boundary. Each stage
+is recorded. The same command again starts from the furthest stage that is complete and was made as
+the line says, and goes on with what was under way. A stage that was made otherwise is shown and not
+used, unless with --reuse-stale. --from STAGE starts at that tap: no element before it is used.
+Put the pipeline behind "--" when a word of it begins with a dash.
+
+Examples:
+  gst-checkpoint-1.0 run --job street filesrc location=street.mp4 ! decodebin ! videoconvert \
+    ! checkpointtap stage=decode ! facedetect display=false ! checkpointtap stage=detect ! fakesink
+  gst-checkpoint-1.0 run --job street --from decode --set facedetect0.scale-factor=1.1 \
+    --scenario loose …
+)",
+     run_run},
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "made_film.h"
 #include "support/check.h"
 #include "support/home.h"
 #include "support/pipeline.h"
@@ -26,25 +27,6 @@ struct Frame {
   std::string pixels;  // a checksum
   std::vector<Box> boxes;
 };
-
-// $GST_CHECKPOINT_TEST_FILM, where it is set; else a small one is drawn and encoded.
-std::string film(const Home &home) {
-  if (const char *given = g_getenv("GST_CHECKPOINT_TEST_FILM")) return given;
-  const std::string path = home.file("film.webm");
-  const gchar *argv[] = {"bash", MAKE_FILM, path.c_str(), nullptr};
-  // Without our plugin, which may need a sanitizer's runtime.
-  gchar **environment = g_environ_unsetenv(g_get_environ(), "GST_PLUGIN_PATH");
-  environment =
-      g_environ_setenv(environment, "GST_REGISTRY", home.file("film-registry.bin").c_str(), TRUE);
-  gint status = -1;
-  gchar *errors = nullptr;
-  ck_assert(g_spawn_sync(nullptr, const_cast<gchar **>(argv), environment, G_SPAWN_SEARCH_PATH,
-                         nullptr, nullptr, nullptr, &errors, &status, nullptr));
-  ck_assert_msg(status == 0, "no film: %s", errors);
-  g_free(errors);
-  g_strfreev(environment);
-  return path;
-}
 
 GstPadProbeReturn look(GstPad *, GstPadProbeInfo *info, gpointer data) {
   auto &seen = *static_cast<std::vector<Frame> *>(data);

@@ -43,7 +43,10 @@ void limit(gpointer data) {
 
 Launch::Launch(const std::string &line, const Options &options) {
   const char *program = g_getenv("GST_LAUNCH");
-  const std::string command = std::string(program ? program : "gst-launch-1.0") + " -m " + line;
+  const std::string command =
+      (!options.program.empty() ? options.program
+                                : std::string(program ? program : "gst-launch-1.0") + " -m") +
+      " " + line;
   gint count = 0;
   gchar **words = nullptr;
   GError *error = nullptr;

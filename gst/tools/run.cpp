@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// run: plays a launch line, each stage recorded, from where it got to the last time.
+#include <gst/gst.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "elements/line_run.h"
+#include "store/registry.h"
+#include "tools/call.h"
+#include "tools/checkpoint_name.h"
+#include "tools/json.h"
+#include "tools/text.h"
+
+namespace checkpoint::tool {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+// One line of what is under way.
+class RunLine {
+ public:
+  explicit RunLine(Terminal &out) : out_(out) {}
+  ~RunLine() { out_.progress(""); }
+  RunLine(const RunLine &) = delete;
+  RunLine &operator=(const RunLine &) = delete;
+
+  void show(const RunProgress &progress) {
+    const auto now = steady_clock::now();
+    if (out_.quiet || now < next_ || progress.stages.empty()) return;
+    next_ = now + (out_.error_is_terminal() ? std::chrono::milliseconds(0) : kAsLines);
+    std::string text;
+    for (const RunProgress::Stage &stage : progress.stages)
+      text += (text.empty() ? "" : ", ") + stage.name + " " + std::to_string(stage.frames);
+    text += " frames";
+    const double seconds = std::chrono::duration<double>(now - begun_).count();
+    const auto speed = static_cast<double>(progress.stages.front().frames) / std::max(seconds, 0.1);
+    text += ", " + std::to_string(static_cast<int>(speed)) + " fps";
+    if (progress.fraction && *progress.fraction > 0) {
+      const double left = seconds * (1 - *progress.fraction) / *progress.fraction;
+      text += ", " + std::to_string(static_cast<int>(*progress.fraction * 100)) + " %, " +
+              std::to_string(static_cast<int>(left) + 1) + " s left";
+    }
+    if (out_.error_is_terminal())
+      out_.progress(text);
+    else
+      out_.note(text);
+  }
+
+ private:
+  static constexpr std::chrono::seconds kAsLines{10};
+
+  Terminal &out_;
+  const steady_clock::time_point begun_ = steady_clock::now();
+  steady_clock::time_point next_ = begun_;
+};
+
+// Null: nothing was stored yet.
+Result<std::shared_ptr<MetadataStore>> open_rows(Call &call, const LaunchLine &line) {
+  std::string uri = call.metadata_store();
+  for (size_t stage : line.stages())
+    uri = line.elements()[stage].property("metadata-store").value_or(uri);
+  CHECKPOINT_ASSIGN_OR_RETURN(auto store, StoreRegistry::instance().make_metadata_store(uri));
+  CHECKPOINT_ASSIGN_OR_RETURN(const bool exists, store->exists(call.cancel()));
+  if (!exists) return std::shared_ptr<MetadataStore>();
+  CHECKPOINT_RETURN_IF_ERROR(store->open(call.cancel()));
+  return store;
+}
+
+void print_stale(Terminal &out, const StagePlan &plan) {
+  for (const StaleStage &stage : plan.stale) {
+    out.warning(checkpoint_name(stage.checkpoint) + " was not made as this line says:");
+    for (const std::string &difference : stage.differences) out.note("  " + difference);
+  }
+}
+
+void print_json(Terminal &out, const StagePlan &plan, const RunOutcome &outcome) {
+  Json json;
+  json.begin_object();
+  json.key("started_from");
+  plan.from ? json.value(plan.from->id.to_string()) : json.null();
+  const std::pair<const char *, const std::vector<std::string> &> lists[] = {
+      {"completed", outcome.completed}, {"partial", outcome.partial}};
+  for (const auto &[name, stages] : lists) {
+    json.key(name).begin_array();
+    for (const std::string &stage : stages) json.value(stage);
+    json.end_array();
+  }
+  json.end_object();
+  out.line(json.text());
+}
+
+std::string listed(const std::vector<std::string> &stages) {
+  std::string text;
+  for (const std::string &stage : stages) text += (text.empty() ? "" : ", ") + quoted(stage);
+  return text;
+}
+
+int finish(Call &call, const StagePlan &plan, const RunOutcome &outcome) {
+  Terminal &out = call.out();
+  if (call.json()) print_json(out, plan, outcome);
+  if (outcome.status.is(Code::kCancelled)) {
+    out.note("stopped; the same command goes on with what is stored");
+    return kFailed;
+  }
+  if (!outcome.status.is_ok()) {
+    out.error(Status(outcome.status.code(), outcome.status.message(),
+                     "the same command goes on with what is stored"));
+    return kFailed;
+  }
+  if (!outcome.completed.empty()) out.note("complete: " + listed(outcome.completed));
+  if (outcome.partial.empty()) return kFine;
+  out.warning("not complete: " + listed(outcome.partial));
+  return kLossy;
+}
+
+}  // namespace
+
+int run_run(Call &call) {
+  std::optional<std::string> job, from, scenario;
+  std::vector<std::string> settings;
+  bool reuse_stale = false, restart = false;
+  Options options;
+  options.text("job", 0, "JOB", "The video that is worked on", &job);
+  options.text("from", 0, "STAGE", "Start at this tap, whatever else is stored", &from);
+  options.texts("set", 0, "ELEMENT.PROPERTY=VALUE", "Another setting; is recorded", &settings);
+  options.text("scenario", 0, "LABEL", "Write to the branch of that label", &scenario);
+  options.flag("reuse-stale", 0, "Start from a stage although it was made otherwise", &reuse_stale);
+  options.flag("restart", 0, "Start at the beginning, whatever is stored", &restart);
+  if (auto code = call.parse(options, 1, std::numeric_limits<size_t>::max())) return *code;
+  if (from && restart) return call.usage("--from and --restart exclude each other");
+
+  gst_init(nullptr, nullptr);
+  auto line = LaunchLine::parse(call.arguments());
+  if (!line.is_ok()) return call.usage(line.status().message());
+  if (line->stages().empty()) return call.usage("the pipeline has no checkpointtap");
+  std::vector<Override> overrides;
+  for (const std::string &setting : settings) {
+    auto parsed = parse_override(setting);
+    if (!parsed.is_ok()) return call.usage(parsed.status().message());
+    overrides.push_back(std::move(*parsed));
+  }
+  PlanRequest request;
+  const char *usual_job = g_getenv("GST_CHECKPOINT_JOB_ID");
+  request.job_id = job.value_or(
+      line->elements()[line->stages()[0]].property("job-id").value_or(usual_job ? usual_job : ""));
+  request.scenario = scenario;
+  request.from = from.value_or("");
+  request.restart = restart;
+  request.frame_store = call.frame_store();
+  request.metadata_store = call.metadata_store();
+  if (request.job_id.empty()) return call.usage("--job names the video that is worked on");
+
+  auto stages = LineStages::make(std::move(*line), overrides);
+  if (!stages.is_ok()) return call.fail(stages.status());
+  auto rows = open_rows(call, stages->line());
+  if (!rows.is_ok()) return call.fail(rows.status());
+  auto plan = plan_stages(*stages, request, rows->get(), call.cancel());
+  if (!plan.is_ok()) return call.fail(plan.status());
+  print_stale(call.out(), *plan);
+  if (!plan->stale.empty() && !reuse_stale)
+    return call.fail(Status(Code::kConflict, "what is stored was made by another line",
+                            "--reuse-stale takes it as it is; --from an earlier stage, or "
+                            "--restart, makes it again; --scenario keeps both"));
+  if (plan->nothing_to_do) {
+    call.out().note("every stage is complete; --from STAGE or --restart makes one again");
+    if (call.json()) print_json(call.out(), *plan, {});
+    return kFine;
+  }
+  if (plan->from)
+    call.out().note("starts from " + checkpoint_name(*plan->from) + ", " +
+                    std::to_string(plan->from->frames) + " frames");
+  LineRun run(*stages, request);
+  RunLine progress(call.out());
+  run.on_progress = [&](const RunProgress &now) { progress.show(now); };
+  run.on_warning = [&](const std::string &text) { call.out().warning(text); };
+  return finish(call, *plan, run.run(*plan, call.cancel()));
+}
+
+}  // namespace checkpoint::tool

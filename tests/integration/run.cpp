@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// gst-checkpoint-1.0 run, as a new user tries it: a film is decoded and searched for faces, the
+// process dies in the middle, and another setting is tried from the decoded frames.
+#include <signal.h>
+
+#include <string>
+
+#include "made_film.h"
+#include "support/check.h"
+#include "support/folder_watch.h"
+#include "support/home.h"
+#include "support/launch.h"
+
+using namespace checkpoint;
+
+namespace {
+
+// The beginning of the film, in small packs, so that there is a middle.
+std::string stages(const Home &home) {
+  return "filesrc location=\"" + film(home) +
+         "\" ! decodebin ! identity eos-after=240 ! videoconvert ! video/x-raw,format=RGB ! "
+         "checkpointtap stage=decode "
+         "pack-size=2000000 max-size-buffers=4 commit-interval=50 ! facedetect display=false "
+         "updates=none ! checkpointtap stage=detect commit-interval=50 ! fakesink";
+}
+
+Launch::Options tool() {
+  Launch::Options options;
+  options.program = g_getenv("GST_CHECKPOINT_TOOL");
+  return options;
+}
+
+void must_end(Launch &launch, int code, const std::string &text = "") {
+  const int got = launch.wait();
+  ck_assert_msg(got == code && launch.tail().find(text) != std::string::npos,
+                "%d instead of %d\n%s", got, code, launch.tail().c_str());
+}
+
+void must_run(int code, const std::string &arguments, const std::string &text = "") {
+  Launch launch("run " + arguments, tool());
+  must_end(launch, code, text);
+}
+
+// Of a stage, its newest version.
+std::string row(const Home &home, const std::string &what, const std::string &stage,
+                const std::string &scenario = "") {
+  return home.value("SELECT " + what + " FROM stage_checkpoints WHERE stage = '" + stage +
+                    "' AND scenario_label = '" + scenario + "' ORDER BY version DESC LIMIT 1");
+}
+
+}  // namespace
+
+GST_START_TEST(g06_a_killed_run_goes_on_and_a_setting_is_tried_without_decoding_again) {
+  Home home;
+  const std::string line = "--job street " + stages(home);
+  if (store_pair().frames == "file") {
+    g_mkdir_with_parents(home.frames().c_str(), 0700);
+    FolderWatch watch(home.frames());
+    Launch first("run " + line, tool());
+    ck_assert_msg(watch.wait_for_events(25, first.output_fd()), "%s", first.tail().c_str());
+    first.kill();
+    ck_assert_int_eq(first.wait(), -SIGKILL);
+    ck_assert(row(home, "state", "detect") != "complete");
+  }
+  must_run(0, line, "complete: \"decode\", \"detect\"");
+  ck_assert(row(home, "state", "decode") == "complete");
+  ck_assert(row(home, "state", "detect") == "complete");
+  ck_assert(row(home, "parent_id", "detect") == row(home, "id", "decode"));
+  ck_assert(row(home, "stage_index", "detect") == "1");
+  // All frames of the film, each once.
+  ck_assert(home.value("SELECT count(*) FROM checkpoint WHERE state = 'complete' AND frames = "
+                       "(SELECT max(frames) FROM checkpoint)") == "2");
+  ck_assert(home.value("SELECT count(*) FROM checkpoint WHERE state <> 'complete'") == "0");
+
+  must_run(0, line, "every stage is complete");
+
+  // Another setting is not mixed with what is there.
+  const std::string set = "--set facedetect0.scale-factor=1.5 ";
+  must_run(1, set + line, "facedetect.scale-factor: nothing, now 1.5");
+  const std::string bytes = home.value("SELECT sum(bytes_new) FROM checkpoint");
+  must_run(0, "--from decode --scenario loose " + set + line, "starts from street/decode");
+  ck_assert(row(home, "state", "detect", "loose") == "complete");
+  ck_assert(row(home, "config_overrides", "detect", "loose").find("facedetect0.scale-factor") !=
+            std::string::npos);
+  ck_assert(row(home, "parent_id", "detect", "loose") == row(home, "id", "decode"));
+  ck_assert(home.value("SELECT count(*) FROM stage_checkpoints WHERE stage = 'decode' AND "
+                       "scenario_label <> ''") == "0");
+  // No pixel was stored again, and none was decoded: facedetect leaves the frames as they are.
+  ck_assert(home.value("SELECT sum(bytes_new) FROM checkpoint") == bytes);
+  // The base is what it was.
+  must_run(0, line, "every stage is complete");
+}
+GST_END_TEST
+
+GST_START_TEST(ctrl_c_leaves_a_job_that_goes_on) {
+  if (store_pair().frames != "file") return;
+  Home home;
+  const std::string line = "--job street " + stages(home);
+  g_mkdir_with_parents(home.frames().c_str(), 0700);
+  FolderWatch watch(home.frames());
+  Launch first("run " + line, tool());
+  ck_assert(watch.wait_for_events(25, first.output_fd()));
+  first.send(SIGINT);
+  must_end(first, -SIGINT, "the same command goes on");
+  ck_assert(row(home, "state", "decode") == "partial");
+  ck_assert(home.value("SELECT count(*) FROM checkpoint WHERE frames > 0") != "0");
+  must_run(0, line, "complete: \"decode\", \"detect\"");
+}
+GST_END_TEST
+
+GST_START_TEST(what_can_not_be_run_is_named) {
+  Home home;
+  const std::string source = "videotestsrc num-buffers=3 ! video/x-raw,width=16,height=16 ! ";
+  must_run(2, "--job j " + source + "fakesink", "no checkpointtap");
+  must_run(2, source + "checkpointtap stage=a ! fakesink", "--job");
+  must_run(2, "--job j ( " + source + "checkpointtap stage=a ! fakesink )", "parentheses");
+  must_run(1, "--job j " + source + "nonsense ! checkpointtap stage=a ! fakesink", "nonsense");
+  must_run(1, "--job j --from b " + source + "checkpointtap stage=a ! fakesink", "can start at: a");
+  must_run(1, "--job j --from a " + source + "checkpointtap stage=a ! fakesink", "o complete");
+  must_run(0, "--job j " + source + "checkpointtap stage=a ! fakesink");
+  must_run(1,
+           "--job j --from a --set videotestsrc0.pattern=ball " + source +
+               "checkpointtap stage=a ! fakesink",
+           "before the stage");
+  must_run(1,
+           "--job j --from a videotestsrc num-buffers=3 ! tee name=t ! queue ! checkpointtap "
+           "stage=a ! m. funnel name=m ! fakesink t. ! queue ! m.",
+           "t is before");
+  // A sink that has enough.
+  must_run(3, "--job k " + source + "checkpointtap stage=a ! fakesink num-buffers=1",
+           "not complete: \"a\"");
+}
+GST_END_TEST
+
+static Suite *run_suite() {
+  Suite *suite = suite_create("run");
+  TCase *tc = tcase_create("run");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, g06_a_killed_run_goes_on_and_a_setting_is_tried_without_decoding_again);
+  tcase_add_test(tc, ctrl_c_leaves_a_job_that_goes_on);
+  tcase_add_test(tc, what_can_not_be_run_is_named);
+  return suite;
+}
+CHECKPOINT_CHECK_MAIN(run);
