@@ -82,6 +82,20 @@ std::string mask_values(std::string_view query, bool mask_bare) {
   }
 }
 
+// libpq's other way to name a database, "host=h password=x"; somebody may take it for a URI.
+bool is_conninfo(std::string_view text) {
+  static constexpr std::string_view kWords[] = {
+      "dbname",   "host",        "hostaddr", "options",          "passfile",
+      "password", "port",        "service",  "sslcert",          "sslkey",
+      "sslmode",  "sslpassword", "user",     "application_name", "connect_timeout"};
+  const size_t begin = std::min(text.find_first_not_of(' '), text.size());
+  const size_t equals = std::min(text.find('=', begin), text.size());
+  if (equals == text.size()) return false;
+  std::string_view word = text.substr(begin, equals - begin);
+  while (!word.empty() && word.back() == ' ') word.remove_suffix(1);
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
 // The place after the user info of `rest`, which is what stands behind "://"; 0: there is none.
 // A password may hold an unescaped '/', '?' or '#': then what looks like a port is none.
 size_t end_of_user_info(std::string_view scheme, std::string_view rest) {
@@ -158,6 +172,10 @@ Result<StoreUri> parse_store_uri(std::string_view text, std::string_view plain_p
   StoreUri uri;
   size_t scheme = scheme_length(text);
   if (scheme == 0) {
+    if (is_conninfo(text))
+      return Status(Code::kInvalidArgument, "a store is named by a URI, not by keyword=value",
+                    "write postgresql://user@host:port/database?sslmode=… for PostgreSQL, and a "
+                    "file whose name looks so as ./name");
     if (text.find("://") < text.find('/'))
       return Status(Code::kInvalidArgument, "'" + std::string(text.substr(0, text.find("://"))) +
                                                 "' can't be the scheme of a URI");
@@ -191,6 +209,7 @@ Result<StoreUri> parse_store_uri(std::string_view text, std::string_view plain_p
 }
 
 std::string mask_uri(std::string_view text) {
+  if (is_conninfo(text)) return "***";
   size_t colon = text.find("://");
   if (colon == std::string_view::npos || colon == 0) return std::string(text);
   std::string_view scheme = text.substr(0, colon);

@@ -86,6 +86,28 @@ GST_START_TEST(missing_folders_are_made_for_this_user_alone) {
 }
 GST_END_TEST
 
+GST_START_TEST(a_new_database_is_for_this_user_alone) {
+  TempDir folder;
+  ck_assert_int_eq(chmod(folder.path().c_str(), 0755), 0);
+  umask(022);
+  std::shared_ptr<MetadataStore> store = MUST(make(folder.file("x.db")));
+  Cancellation cancel;
+  MUST(store->open(cancel));
+  MUST(store->ensure_job("street", Uuid::random(), IdentityKey{}, cancel));
+  for (const char *made : {"x.db", "x.db-wal", "x.db-shm"}) {
+    struct stat info;
+    ck_assert_msg(stat(folder.file(made).c_str(), &info) == 0, "%s", made);
+    ck_assert_msg((info.st_mode & 0777) == 0600, "%s: %o", made, info.st_mode & 0777u);
+  }
+  // Who wants others to read it says so once.
+  ck_assert_int_eq(chmod(folder.file("x.db").c_str(), 0640), 0);
+  store = MUST(make(folder.file("x.db")));
+  MUST(store->open(cancel));
+  struct stat info;
+  ck_assert(stat(folder.file("x.db").c_str(), &info) == 0 && (info.st_mode & 0777) == 0640);
+}
+GST_END_TEST
+
 GST_START_TEST(a_relative_path_stays_where_it_was) {
   TempDir folder;
   ck_assert_int_eq(chdir(folder.path().c_str()), 0);
@@ -388,6 +410,7 @@ static Suite *sqlite_files_suite() {
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, uris_are_checked_before_the_disk_is_touched);
   tcase_add_test(tc, missing_folders_are_made_for_this_user_alone);
+  tcase_add_test(tc, a_new_database_is_for_this_user_alone);
   tcase_add_test(tc, a_relative_path_stays_where_it_was);
   tcase_add_test(tc, what_is_no_database_of_ours_is_left_alone);
   tcase_add_test(tc, an_empty_file_becomes_a_database);

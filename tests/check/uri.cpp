@@ -64,6 +64,24 @@ GST_START_TEST(g36_no_secret_in_what_is_shown) {
 }
 GST_END_TEST
 
+GST_START_TEST(g36_a_conninfo_is_refused_and_not_shown) {
+  for (const char *text : {"host=h password=hush", " password = 'hush'", "service=hush",
+                           "user=hush dbname=x", "sslpassword=hush host=h"}) {
+    for (const char *scheme : {"file", "sqlite"}) {
+      const Status status = parse_store_uri(text, scheme).status();
+      ck_assert_msg(status.is(Code::kInvalidArgument), "%s", text);
+      ck_assert_msg(status.to_string().find("hush") == std::string::npos, "%s", text);
+      ck_assert(status.hint().find("postgresql://") != std::string::npos);
+    }
+    ck_assert_msg(mask_uri(text) == "***", "%s", text);
+  }
+  for (const char *text : {"./host=h", "/data/user=alice", "colour=red", "password"}) {
+    ck_assert_msg(parse_store_uri(text, "sqlite").is_ok(), "%s", text);
+    ck_assert(mask_uri(text) == text);
+  }
+}
+GST_END_TEST
+
 GST_START_TEST(percent_encoding_round_trips) {
   std::string all;
   for (int c = 1; c < 256; c++) all += static_cast<char>(c);
@@ -109,6 +127,7 @@ static Suite *uri_suite() {
   tcase_add_test(tc, uris_and_paths);
   tcase_add_test(tc, g34_what_is_no_uri_is_refused);
   tcase_add_test(tc, g36_no_secret_in_what_is_shown);
+  tcase_add_test(tc, g36_a_conninfo_is_refused_and_not_shown);
   tcase_add_test(tc, percent_encoding_round_trips);
   tcase_add_test(tc, a_scheme_without_a_store_is_named);
   tcase_add_test(tc, defaults_follow_the_environment);

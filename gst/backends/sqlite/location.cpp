@@ -116,7 +116,7 @@ Result<Location> parse_location(const StoreUri &uri) {
   return location;
 }
 
-Status prepare_folder(const Location &location) {
+Status prepare_file(const Location &location) {
   const std::string folder = folder_of(location.path);
   struct stat info;
   if (stat(location.path.c_str(), &info) == 0) {
@@ -142,6 +142,10 @@ Status prepare_folder(const Location &location) {
   }
   if (access(folder.c_str(), W_OK | X_OK) != 0)
     return failure_of(errno, "can't write in the folder of the database, " + folder);
+  // SQLite would let everybody read a new file; its journals get the mode of the database. Not by
+  // open(): to close a database drops all locks that this process has on it.
+  if (mknod(location.path.c_str(), S_IFREG | 0600, 0) != 0 && errno != EEXIST)
+    return failure_of(errno, "can't make the database " + location.path);
   return Status::ok();
 }
 

@@ -24,9 +24,10 @@ struct Location {
 
 Result<Location> parse_location(const StoreUri &uri);
 
-// Makes the folder that the file will be in (mode 0700) and finds out what would fail later with a
-// less clear error: a path that is a folder, a file or a folder that may not be written.
-Status prepare_folder(const Location &location);
+// Makes the file (mode 0600) and the folder that it is in (0700) where they are not there, and
+// finds out what would fail later with a less clear error: a path that is a folder, a file or a
+// folder that may not be written.
+Status prepare_file(const Location &location);
 
 // WAL needs shared memory between all who have the file open, which a network file system does not
 // give; there it is DELETE, with a warning in the log.

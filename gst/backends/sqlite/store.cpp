@@ -47,7 +47,7 @@ Status SqliteStore::open(Cancellation &cancel) {
   if (location_.memory) {
     made = memory_pools(location_);
   } else {
-    CHECKPOINT_RETURN_IF_ERROR(prepare_folder(location_));
+    CHECKPOINT_RETURN_IF_ERROR(prepare_file(location_));
     made.writer = std::make_shared<Pool>(location_, Connection::Use::kWrite, 1);
     made.readers = std::make_shared<Pool>(location_, Connection::Use::kRead, kReaders);
   }
