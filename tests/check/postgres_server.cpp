@@ -406,9 +406,8 @@ class Roles {
     ck_assert(grants != blocks.end());
     std::string sql = *grants;
     replace_all(sql, "gst_checkpoint", place.schema());
-    replace_all(sql, "checkpoint_", prefix_ + "_");
-    replace_all(sql, prefix_ + "_pack", "checkpoint_pack");
     for (const char *role : {"writer", "reader", "collector"}) {
+      replace_all(sql, std::string("checkpoint_") + role, name(role));
       MUST(access_.execute("CREATE ROLE " + name(role)));
       MUST(access_.execute("GRANT " + name(role) + " TO CURRENT_USER"));
     }
