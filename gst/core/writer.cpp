@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/fail_point.h"
 #include "common/log.h"
 #include "core/names.h"
 #include "core/running.h"
@@ -423,6 +424,7 @@ void CheckpointWriter::Impl::tell_commit(std::unique_lock<std::mutex> &lock, boo
   const CommitInfo info = commit_info(complete);
   lock.unlock();
   observe([&](WriterObserver &o) { o.on_commit(info); });
+  fail_point(FailPoint::kAnnounced);
   lock.lock();
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/fail_point.h"
 #include "common/log.h"
 #include "core/names.h"
 #include "core/running.h"
@@ -61,12 +62,14 @@ Status CheckpointWriter::Impl::set_up() {
     fields = wanted;
   }
   CHECKPOINT_RETURN_IF_ERROR(take_lease());
+  fail_point(FailPoint::kLeaseTaken);
   if (resume) CHECKPOINT_RETURN_IF_ERROR(find_earlier(wanted));
   if (!earlier) {
     CHECKPOINT_ASSIGN_OR_RETURN(row, patiently(cancel, [&] {
                                   return stores->metadata->create_checkpoint(lease, id, wanted,
                                                                              cancel);
                                 }));
+    fail_point(FailPoint::kRowMade);
     std::lock_guard lock(mutex);
     id_known = true;
     room.notify_all();
@@ -408,8 +411,10 @@ Status CheckpointWriter::Impl::commit_last(PendingCommit &head, CommitBatch &bat
 Status CheckpointWriter::Impl::commit_batch(CommitBatch &batch, Cancellation &call_back,
                                             Cancellation &cancellation) {
   Patience patience(*this, call_back);
+  fail_point(FailPoint::kCommitDue);
   for (;;) {
     Status status = stores->metadata->commit(lease, batch, call_back);
+    if (status.is_ok()) fail_point(FailPoint::kCommitted);
     // A failure in the middle of it may have come after the deed.
     const bool nothing_done = status.is(Code::kBusy) || status.is(Code::kConflict);
     if (status.is(Code::kUnknownOutcome) || (status.retryable() && !nothing_done)) {
@@ -424,6 +429,7 @@ Status CheckpointWriter::Impl::commit_batch(CommitBatch &batch, Cancellation &ca
 }
 
 Status CheckpointWriter::Impl::end_partial(const std::string &reason, Cancellation &cancellation) {
+  fail_point(FailPoint::kPartialEndDue);
   CommitBatch batch;
   batch.checkpoint = row.key;
   batch.commit_no = commits_done + 1;

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "common/fail_point.h"
 #include "common/log.h"
 #include "core/writer_impl.h"
 
@@ -104,6 +105,7 @@ Status CheckpointWriter::Impl::take_lease() {
 
 void CheckpointWriter::Impl::give_lease_back(bool lost) {
   if (lease.epoch == 0) return;
+  fail_point(FailPoint::kReleaseDue);
   if (!lost) {
     // Left behind and come back: nobody waits for us any more, but perhaps for the lease.
     Cancellation none;

@@ -2,6 +2,7 @@
 // A putter's life: turn a sealed stretch into bytes and put them.
 #include <openssl/evp.h>
 
+#include "common/fail_point.h"
 #include "core/names.h"
 #include "core/record_codec.h"
 #include "core/writer_impl.h"
@@ -51,6 +52,7 @@ Status CheckpointWriter::Impl::put_object(const std::string &name, std::span<con
 }
 
 Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
+  fail_point(FailPoint::kPackSealed);
   // The intents, before the first byte.
   auto intent = [&](OpenPack &pack) -> Status {
     const NewPack intent_row{pack.uuid, stores->frame_store, pack.object, pack.plain};
@@ -60,6 +62,7 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
                                                                          cancel);
                                   });
                                 }));
+    fail_point(FailPoint::kIntentMade);
     pack.key = key;  // nobody else reads it before set_done()
     return Status::ok();
   };
@@ -75,6 +78,7 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
       }
       CHECKPOINT_RETURN_IF_ERROR(
           put_object(plain_object_name(commit.plain_pack->object, object.ref), {&part, 1}, digest));
+      fail_point(FailPoint::kObjectPut);
       bytes += part.size();
     }
     commit.plain_objects.clear();
@@ -119,6 +123,7 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
     CHECKPOINT_ASSIGN_OR_RETURN(digest, sha256_of(sealed_pack.parts));
   }
   CHECKPOINT_RETURN_IF_ERROR(put_object(commit.pack->object, sealed_pack.parts, digest));
+  fail_point(FailPoint::kPackPut);
   commit.records = {commit.pack->key, sealed_pack.records_offset, sealed_pack.records_length};
   commit.builder.reset();
   {

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/log.h"
+#include "common/fail_point.h"
 #include "core/writer_impl.h"
 
 namespace checkpoint {
@@ -97,6 +97,7 @@ Status CheckpointWriter::Impl::take_over(const CheckpointFields &wanted, Checkpo
                     name + " keeps what it was begun with; other values are given now for " + kept,
                     "leave out resume to begin a new version"});
     });
+  fail_point(FailPoint::kEarlierFound);
   observe([&](WriterObserver &o) {
     o.on_resume(info);
     o.on_progress("resume",
@@ -172,6 +173,7 @@ Status CheckpointWriter::Impl::compare(Slot &slot) {
   if (compared.empty()) poke_control();
   if (stats.frames_compared < stored_frames()) return Status::ok();
   lock.unlock();
+  fail_point(FailPoint::kCompared);
   tell_compared();
   return Status::ok();
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/fail_point.h"
 #include "core/names.h"
 #include "core/writer_impl.h"
 
@@ -203,6 +204,7 @@ Result<CheckpointWriter::Impl::KnownPack> CheckpointWriter::Impl::pin(PackKey pa
           return stores->metadata->pin_packs(l, row.key, {&pack, 1}, cancel);
         });
       }));
+  fail_point(FailPoint::kPackPinned);
   KnownPack known{rows.front().uuid, pinned.front()};
   std::lock_guard lock(mutex);
   known_packs[pack] = known;

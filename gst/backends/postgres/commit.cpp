@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/fail_point.h"
+
 namespace checkpoint::postgres {
 
 Result<WritableCheckpoint> writable_checkpoint(Connection &db, const Lease &lease,
@@ -249,7 +251,9 @@ Status write_commit(Connection &db, const Lease &lease, const CommitBatch &batch
   }
   CHECKPOINT_RETURN_IF_ERROR(write_digests(db, lease, batch));
   CHECKPOINT_RETURN_IF_ERROR(write_packs(db, batch));
-  return advance(db, batch, target);
+  CHECKPOINT_RETURN_IF_ERROR(advance(db, batch, target));
+  fail_point(FailPoint::kRowsWritten);
+  return Status::ok();
 }
 
 }  // namespace checkpoint::postgres

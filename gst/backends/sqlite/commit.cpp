@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "common/fail_point.h"
+
 namespace checkpoint::sqlite {
 
 Result<WritableCheckpoint> writable_checkpoint(Connection &db, const Lease &lease,
@@ -160,7 +162,9 @@ Status write_commit(Connection &db, const Lease &lease, const CommitBatch &batch
           .bind(batch.checkpoint, batch.commit_no, lease.epoch, null_if_no_pack(batch.records.pack),
                 batch.records.offset, batch.records.length, target.frames, batch.frames.size())
           .run());
-  return advance(db, batch);
+  CHECKPOINT_RETURN_IF_ERROR(advance(db, batch));
+  fail_point(FailPoint::kRowsWritten);
+  return Status::ok();
 }
 
 }  // namespace checkpoint::sqlite
