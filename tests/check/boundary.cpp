@@ -2,6 +2,7 @@
 // The event checkpoint-boundary: one stage ends and the next one begins in the same element.
 #include <thread>
 
+#include "elements/checkpointtap.h"
 #include "elements/lineage.h"
 #include "support/check.h"
 #include "support/gate.h"
@@ -166,11 +167,46 @@ GST_START_TEST(a_boundary_that_cannot_work_is_one_error) {
 }
 GST_END_TEST
 
+GST_START_TEST(a_tap_takes_its_own_boundary_and_passes_others) {
+  SinkPlace place;
+  ck_assert(GST_ELEMENT_REGISTER(checkpointtap, nullptr));
+  const std::string tap = "checkpointtap job-id=j" + place.stores();
+  GstHarness *harness = gst_harness_new_parse((tap + "stage=a ! " + tap + "stage=b").c_str());
+  gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
+  const auto push = [&](guint64 second) {
+    GstBuffer *buffer = gst_buffer_new_allocate(nullptr, 64, nullptr);
+    gst_buffer_memset(buffer, 0, static_cast<guint8>(second), 64);
+    GST_BUFFER_PTS(buffer) = second * GST_SECOND;
+    ck_assert_int_eq(gst_harness_push(harness, buffer), GST_FLOW_OK);
+  };
+  push(0);
+  push(1);
+  ck_assert(gst_harness_push_event(harness, make_boundary_event({"b", "c", -1, ""}).release()));
+  push(2);
+  ck_assert(gst_harness_push_event(harness, make_boundary_event({"z", "y", -1, ""}).release()));
+  ck_assert(gst_harness_push_event(harness, gst_event_new_eos()));
+  // What is behind hears of each stage in its turn, of nobody's boundary but the other one.
+  std::string heard;
+  while (GstEvent *event = gst_harness_try_pull_event(harness)) {
+    if (auto lineage = parse_lineage_event(event)) heard += lineage->stage + " ";
+    if (auto boundary = parse_boundary_event(event)) heard += boundary->from_stage + "! ";
+    gst_event_unref(event);
+  }
+  must_be(heard, "b c z! ");
+  gst_harness_teardown(harness);
+  must_be(place.value("SELECT group_concat(c.stage || c.stage_index || c.state || c.frames || "
+                      "ifnull(p.stage, '-'), ' ') FROM (SELECT * FROM checkpoint ORDER BY stage) c "
+                      "LEFT JOIN checkpoint p ON p.id = c.parent"),
+          "a0complete3- b1complete2a c2complete1b");
+}
+GST_END_TEST
+
 static Suite *boundary_suite() {
   Suite *suite = suite_create("boundary");
   TCase *tc = tcase_create("boundary");
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, one_stage_ends_and_the_next_begins);
+  tcase_add_test(tc, a_tap_takes_its_own_boundary_and_passes_others);
   tcase_add_test(tc, a_boundary_of_another_stage_changes_nothing);
   tcase_add_test(tc, g16_stages_between_boundaries_may_be_empty);
   tcase_add_test(tc, g28_a_flush_while_a_boundary_waits_loses_nothing);
