@@ -82,6 +82,16 @@ struct FramePage {
   enum class Order { kIndex, kPts, kSequence } order = Order::kIndex;
 };
 
+// Detections of frames [first, end) in the order of index and ordinal, from that `ordinal` of frame
+// `first` on.
+struct DetectionPage {
+  CheckpointKey checkpoint = 0;
+  uint64_t first = 0;
+  uint32_t ordinal = 0;
+  uint64_t end = kNone;
+  unsigned limit = 256;
+};
+
 // Frames [first, end) that match a condition.
 struct MatchQuery {
   CheckpointKey checkpoint = 0;
@@ -185,6 +195,11 @@ class MetadataStore : public HousekeepingStore {
   virtual Result<std::vector<EventRow>> read_events(CheckpointKey checkpoint, uint64_t first,
                                                     uint64_t end, unsigned limit,
                                                     Cancellation &cancel) = 0;
+  // The page's first `limit` detections; the next page begins behind the last one's ordinal. Labels
+  // and confidences are as they can be queried: broken UTF-8 is replaced, and what is not a number
+  // is none.
+  virtual Result<std::vector<DetectionRow>> read_detections(const DetectionPage &page,
+                                                            Cancellation &cancel) = 0;
   // Index of the first frame (in index order) among those with the greatest stream time <= `time`;
   // nullopt: none is so early.
   virtual Result<std::optional<uint64_t>> find_frame_at(CheckpointKey checkpoint, uint64_t time,

@@ -360,15 +360,17 @@ GST_START_TEST(g26_a_rare_match_costs_the_same_in_a_long_checkpoint) {
     ck_assert_msg(short_cost > 0 && long_cost <= 2 * short_cost, "%d steps became %d",
                   static_cast<int>(short_cost), static_cast<int>(long_cost));
   }
-  // What is common costs what a page of it costs.
-  const auto page = [&](CheckpointKey key) {
+  // What is common costs what a page of it costs, and so do the detections themselves.
+  const auto page = [&](CheckpointKey key, uint64_t first) {
     const uint64_t before = *f.place->work_done();
     const auto common = is(Field::kLabel, std::string("common"));
     ck_assert_uint_eq(
-        MUST(f.store->find_matches({key, 20, kNone, false, 50}, common, f.cancel)).size(), 50);
+        MUST(f.store->find_matches({key, first, kNone, false, 50}, common, f.cancel)).size(), 50);
+    ck_assert_uint_eq(MUST(f.store->read_detections({key, first, 0, kNone, 50}, f.cancel)).size(),
+                      50);
     return *f.place->work_done() - before;
   };
-  const uint64_t short_page = page(small), long_page = page(large);
+  const uint64_t short_page = page(small, 20), long_page = page(large, 25000);
   ck_assert_msg(long_page <= 2 * short_page, "%d steps became %d", static_cast<int>(short_page),
                 static_cast<int>(long_page));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "conformance/metadata_fixture.h"
 
@@ -198,6 +199,81 @@ GST_START_TEST(events_come_in_their_order) {
 }
 GST_END_TEST
 
+GST_START_TEST(detections_come_back_in_pages) {
+  Fixture f(__i__);
+  const auto text = [](const std::vector<DetectionRow> &rows) {
+    std::string all;
+    for (const DetectionRow &row : rows) {
+      for (int64_t number : {static_cast<int64_t>(row.index), int64_t{row.ordinal}, row.x, row.y,
+                             row.width, row.height, row.track.value_or(-1)})
+        all += std::to_string(number) + " ";
+      all += row.label + " " + row.source + " " +
+             (row.confidence ? std::to_string(*row.confidence) : "none") + "\n";
+    }
+    return all;
+  };
+  const auto detection = [](uint64_t index, uint32_t ordinal) {
+    DetectionRow row;
+    row.index = index;
+    row.ordinal = ordinal;
+    row.label = "gesicht \u00e4 " + std::to_string(index);
+    row.confidence = 0.1 + static_cast<double>(ordinal);
+    row.x = -3;
+    row.y = INT64_MAX;
+    row.width = 40;
+    row.height = 30 + ordinal;
+    row.track = INT64_MIN;
+    row.source = "roi";
+    return row;
+  };
+  f.add_checkpoint("other");
+  CommitBatch other = f.next_commit(2);
+  other.detections = {detection(0, 0), detection(1, 7)};
+  f.commit(other);
+  f.add_checkpoint("detect");
+  CommitBatch batch = f.next_commit(9);
+  batch.detections = {detection(2, 1), detection(0, 0), detection(2, 0),
+                      detection(5, 0), detection(2, 2), detection(8, 4)};
+  batch.detections[3].confidence.reset();
+  batch.detections[3].track.reset();
+  batch.detections[5].label.clear();
+  f.commit(batch);
+  std::vector<DetectionRow> all = batch.detections;
+  std::sort(all.begin(), all.end(), [](const DetectionRow &a, const DetectionRow &b) {
+    return std::tie(a.index, a.ordinal) < std::tie(b.index, b.ordinal);
+  });
+  DetectionPage page;
+  page.checkpoint = f.checkpoint.key;
+  ck_assert_str_eq(text(MUST(f.store->read_detections(page, f.cancel))).c_str(), text(all).c_str());
+  // Page by page, whatever their size: a page may end within a frame.
+  for (page.limit = 1; page.limit <= 7; page.limit++) {
+    std::vector<DetectionRow> found;
+    page.first = page.ordinal = 0;
+    for (;;) {
+      const std::vector<DetectionRow> rows = MUST(f.store->read_detections(page, f.cancel));
+      ck_assert(rows.size() <= page.limit);
+      if (rows.empty()) break;
+      found.insert(found.end(), rows.begin(), rows.end());
+      page.first = rows.back().index;
+      page.ordinal = rows.back().ordinal + 1;
+    }
+    ck_assert_str_eq(text(found).c_str(), text(all).c_str());
+  }
+  const auto numbers = [&](uint64_t first, uint32_t ordinal, uint64_t end) {
+    Indexes found;
+    for (const DetectionRow &row :
+         MUST(f.store->read_detections({f.checkpoint.key, first, ordinal, end}, f.cancel)))
+      found.push_back(row.index * 10 + row.ordinal);
+    return found;
+  };
+  ck_assert(numbers(2, 1, 8) == (Indexes{21, 22, 50}));
+  ck_assert(numbers(3, 0, 5).empty());
+  ck_assert(numbers(8, 5, kNone).empty());
+  ck_assert(numbers(kNone, 0, kNone).empty());
+  ck_assert(numbers(2, UINT32_MAX, 6) == (Indexes{50}));
+}
+GST_END_TEST
+
 GST_START_TEST(g25_a_time_finds_the_frame_shown_then) {
   Fixture f(__i__);
   f.add_checkpoint("other");
@@ -281,6 +357,7 @@ void checkpoint::conformance::add_reading_tests(TCase *tc, int stores) {
   tcase_add_loop_test(tc, frames_are_read_in_pages_both_ways, 0, stores);
   tcase_add_loop_test(tc, g27_frames_are_found_by_pts_and_by_sequence, 0, stores);
   tcase_add_loop_test(tc, events_come_in_their_order, 0, stores);
+  tcase_add_loop_test(tc, detections_come_back_in_pages, 0, stores);
   tcase_add_loop_test(tc, g25_a_time_finds_the_frame_shown_then, 0, stores);
   tcase_add_loop_test(tc, packs_come_in_the_order_asked_for, 0, stores);
   tcase_add_loop_test(tc, g26_a_page_costs_the_same_in_a_long_checkpoint, 0, stores);

@@ -73,6 +73,8 @@ std::vector<Call> reading_calls(Fixture &f) {
        [&](Cancellation &c) { return status_of(store.read_frames({f.checkpoint.key}, c)); }},
       {"read_events",
        [&](Cancellation &c) { return status_of(store.read_events(f.checkpoint.key, 0, 9, 9, c)); }},
+      {"read_detections",
+       [&](Cancellation &c) { return status_of(store.read_detections({f.checkpoint.key}, c)); }},
       {"find_frame_at",
        [&](Cancellation &c) { return status_of(store.find_frame_at(f.checkpoint.key, 9, c)); }},
       {"get_packs",

@@ -36,8 +36,9 @@ T must(Result<T> result) {
 CheckpointMaker::CheckpointMaker(std::shared_ptr<Stores> stores, const std::string &job_id,
                                  const std::string &stage, const Branch &branch, bool plain,
                                  const std::optional<Uuid> &parent,
-                                 const std::optional<std::vector<uint64_t>> &filtered)
-    : stores_(std::move(stores)), plain_(plain), id_(Uuid::random()) {
+                                 const std::optional<std::vector<uint64_t>> &filtered,
+                                 const CheckpointFields &given)
+    : stores_(std::move(stores)), plain_(plain), fields_(given), id_(Uuid::random()) {
   MetadataStore &metadata = *stores_->metadata;
   job_ = must(metadata.ensure_job(job_id, Uuid::random(), random_identity_key(), cancel_));
   LeaseOwner owner;

@@ -35,7 +35,8 @@ class CheckpointMaker {
   CheckpointMaker(std::shared_ptr<Stores> stores, const std::string &job_id,
                   const std::string &stage, const Branch &branch = {}, bool plain = false,
                   const std::optional<Uuid> &parent = {},
-                  const std::optional<std::vector<uint64_t>> &filtered = {});
+                  const std::optional<std::vector<uint64_t>> &filtered = {},
+                  const CheckpointFields &given = {});  // configuration, stats, …
   ~CheckpointMaker();
 
   uint32_t add_caps(const std::string &text);

@@ -167,6 +167,11 @@ class FaultyMetadataStore : public MetadataStore {
       return inner_->read_events(checkpoint, first, end, limit, cancel);
     });
   }
+  Result<std::vector<DetectionRow>> read_detections(const DetectionPage &page,
+                                                    Cancellation &cancel) override {
+    return through<Result<std::vector<DetectionRow>>>(
+        "read_detections", cancel, [&] { return inner_->read_detections(page, cancel); });
+  }
   Result<std::optional<uint64_t>> find_frame_at(CheckpointKey checkpoint, uint64_t time,
                                                 Cancellation &cancel) override {
     return through<Result<std::optional<uint64_t>>>(

@@ -103,6 +103,10 @@ class RowsInMemory : public MetadataStore {
                                             Cancellation &) override {
     return none();
   }
+  Result<std::vector<DetectionRow>> read_detections(const DetectionPage &,
+                                                    Cancellation &) override {
+    return none();
+  }
   Result<std::optional<uint64_t>> find_frame_at(CheckpointKey, uint64_t, Cancellation &) override {
     return none();
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -125,6 +126,8 @@ class Query {
   // Of any integer type; a boolean is 0 or 1, NULL is 0.
   int64_t i64(int column) const;
   uint64_t u64(int column) const { return static_cast<uint64_t>(i64(column)); }
+  // Of a float8.
+  double f64(int column) const { return std::bit_cast<double>(i64(column)); }
   // NULL is kNone.
   uint64_t u64_or_none(int column) const { return is_null(column) ? kNone : u64(column); }
   std::string text(int column) const;

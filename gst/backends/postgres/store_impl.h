@@ -67,6 +67,8 @@ class PostgresStore : public MetadataStore {
                                              Cancellation &cancel) override;
   Result<std::vector<EventRow>> read_events(CheckpointKey checkpoint, uint64_t first, uint64_t end,
                                             unsigned limit, Cancellation &cancel) override;
+  Result<std::vector<DetectionRow>> read_detections(const DetectionPage &page,
+                                                    Cancellation &cancel) override;
   Result<std::optional<uint64_t>> find_frame_at(CheckpointKey checkpoint, uint64_t time,
                                                 Cancellation &cancel) override;
   Result<std::vector<PackRow>> get_packs(std::span<const PackKey> packs,

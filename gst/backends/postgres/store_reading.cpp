@@ -137,6 +137,19 @@ Result<std::vector<EventRow>> PostgresStore::read_events(CheckpointKey checkpoin
   });
 }
 
+Result<std::vector<DetectionRow>> PostgresStore::read_detections(const DetectionPage &page,
+                                                                 Cancellation &cancel) {
+  return read(cancel, [&](Connection &db) -> Result<std::vector<DetectionRow>> {
+    std::vector<DetectionRow> rows;
+    Query query = db.query("SELECT " CHECKPOINT_DETECTION_COLUMNS " FROM @detection" +
+                           detection_page_sql('$'));
+    query.bind(page.checkpoint, index_of(page.first), page.ordinal, index_of(page.end), page.limit);
+    while (query.next()) rows.push_back(read_detection(query));
+    CHECKPOINT_RETURN_IF_ERROR(query.status());
+    return rows;
+  });
+}
+
 Result<std::optional<uint64_t>> PostgresStore::find_frame_at(CheckpointKey checkpoint,
                                                              uint64_t time, Cancellation &cancel) {
   return read(cancel, [&](Connection &db) -> Result<std::optional<uint64_t>> {

@@ -92,6 +92,14 @@ std::string frame_page_sql(const FramePage &page, char parameter) {
   return sql;
 }
 
+std::string detection_page_sql(char parameter) {
+  std::string sql =
+      " WHERE checkpoint = ?1 AND (idx, ordinal) >= (?2, ?3) AND idx < ?4 "
+      "ORDER BY checkpoint, idx, ordinal LIMIT ?5";
+  std::replace(sql.begin(), sql.end(), '?', parameter);
+  return sql;
+}
+
 Status check_order(const CommitBatch &batch, const WritableCheckpoint &target) {
   if (batch.commit_no != target.commit_no + 1)
     return {Code::kInvalidArgument, "commit " + std::to_string(batch.commit_no) +

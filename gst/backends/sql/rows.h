@@ -179,6 +179,32 @@ FrameRow read_frame(Query &query) {
   return row;
 }
 
+// The rows of a page behind its columns and its table; the parameters are the checkpoint, the first
+// index, its first ordinal, the end and the limit.
+std::string detection_page_sql(char parameter);
+
+#define CHECKPOINT_DETECTION_COLUMNS \
+  "idx, ordinal, label, confidence, x, y, width, height, track, source"
+
+template <typename Query>
+DetectionRow read_detection(Query &query) {
+  DetectionRow row;
+  int at = 0;
+  row.index = query.u64(at++);
+  row.ordinal = static_cast<uint32_t>(query.i64(at++));
+  row.label = query.text(at++);
+  if (!query.is_null(at)) row.confidence = query.f64(at);
+  at++;
+  row.x = query.i64(at++);
+  row.y = query.i64(at++);
+  row.width = query.i64(at++);
+  row.height = query.i64(at++);
+  if (!query.is_null(at)) row.track = query.i64(at);
+  at++;
+  row.source = query.text(at++);
+  return row;
+}
+
 // The seven columns of a payload from `at` on: pack, offset, length, raw_length, checksum, codec,
 // content.
 template <typename Query>

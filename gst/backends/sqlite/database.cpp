@@ -86,6 +86,8 @@ bool Query::is_null(int column) const {
 
 int64_t Query::i64(int column) const { return sqlite3_column_int64(statement_, column); }
 
+double Query::f64(int column) const { return sqlite3_column_double(statement_, column); }
+
 std::string Query::text(int column) const {
   const unsigned char *data = sqlite3_column_text(statement_, column);
   if (data == nullptr) return {};

@@ -53,6 +53,7 @@ class Query {
   bool is_null(int column) const;
   int64_t i64(int column) const;
   uint64_t u64(int column) const { return static_cast<uint64_t>(i64(column)); }
+  double f64(int column) const;
   // NULL is kNone.
   uint64_t u64_or_none(int column) const { return is_null(column) ? kNone : u64(column); }
   std::string text(int column) const;

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <json-glib/json-glib.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <memory>
+
+#include "core/diff.h"
+
+namespace checkpoint {
+
+namespace {
+
+// A field's value by its path.
+using Flat = std::map<std::string, std::string>;
+
+struct FreeNode {
+  void operator()(JsonNode *node) const { json_node_unref(node); }
+};
+using NodePtr = std::unique_ptr<JsonNode, FreeNode>;
+
+constexpr int kMaxDepth = 32;  // what lies deeper is compared as one text
+
+std::string text_of(JsonNode *node) {
+  if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE) {
+    // The shortest text of the number: json-glib writes 1.1 as 1.1000000000000001.
+    std::array<char, 32> digits{};
+    const auto end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), json_node_get_double(node));
+    return {digits.data(), end.ptr};
+  }
+  std::unique_ptr<char, decltype(&g_free)> text(json_to_string(node, FALSE), g_free);
+  return text.get();
+}
+
+std::string json_string(const std::string &text) {
+  NodePtr node(json_node_new(JSON_NODE_VALUE));
+  std::unique_ptr<char, decltype(&g_free)> valid(
+      g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())), g_free);
+  json_node_set_string(node.get(), valid.get());
+  return text_of(node.get());
+}
+
+// One path for one field: a name that could be taken for two steps is quoted.
+std::string step(const char *name) {
+  const std::string text = name;
+  if (!text.empty() && text.find_first_of(".[]\"") == std::string::npos) return "." + text;
+  return "[" + json_string(text) + "]";
+}
+
+void flatten(const std::string &path, JsonNode *node, int depth, Flat &out) {
+  if (depth < kMaxDepth && JSON_NODE_HOLDS_OBJECT(node) &&
+      json_object_get_size(json_node_get_object(node)) > 0) {
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *member;
+    json_object_iter_init(&iter, json_node_get_object(node));
+    while (json_object_iter_next(&iter, &name, &member))
+      flatten(path + step(name), member, depth + 1, out);
+  } else if (depth < kMaxDepth && JSON_NODE_HOLDS_ARRAY(node) &&
+             json_array_get_length(json_node_get_array(node)) > 0) {
+    JsonArray *array = json_node_get_array(node);
+    for (guint i = 0; i < json_array_get_length(array); i++)
+      flatten(path + "[" + std::to_string(i) + "]", json_array_get_element(array, i), depth + 1,
+              out);
+  } else {
+    out[path] = text_of(node);
+  }
+}
+
+void flatten_text(const std::string &name, const std::string &json, Flat &out) {
+  if (json.empty()) return;
+  NodePtr node(json_from_string(json.c_str(), nullptr));
+  if (node) {
+    flatten(name, node.get(), 0, out);
+  } else {
+    out[name] = json_string(json);
+  }
+}
+
+void add_text(const std::string &name, const std::string &text, Flat &out) {
+  if (!text.empty()) out[name] = json_string(text);
+}
+
+Flat flat(const CheckpointFields &fields) {
+  Flat out;
+  flatten_text("config_declared", fields.config_declared, out);
+  flatten_text("config_overrides", fields.config_overrides, out);
+  flatten_text("config_snapshot", fields.config_snapshot, out);
+  flatten_text("stats", fields.stats, out);
+  add_text("video_path", fields.video_path, out);
+  add_text("profile_name", fields.profile_name, out);
+  return out;
+}
+
+}  // namespace
+
+std::vector<FieldChange> diff_fields(const CheckpointFields &a, const CheckpointFields &b) {
+  const Flat of_a = flat(a), of_b = flat(b);
+  std::vector<FieldChange> changes;
+  for (const auto &[field, value] : of_a) {
+    auto other = of_b.find(field);
+    if (other == of_b.end()) {
+      changes.push_back({field, value, std::nullopt});
+    } else if (other->second != value) {
+      changes.push_back({field, value, other->second});
+    }
+  }
+  for (const auto &[field, value] : of_b)
+    if (of_a.count(field) == 0) changes.push_back({field, std::nullopt, value});
+  std::sort(changes.begin(), changes.end(),
+            [](const FieldChange &one, const FieldChange &two) { return one.field < two.field; });
+  return changes;
+}
+
+}  // namespace checkpoint
