@@ -11,8 +11,9 @@ fenced() {
 cat <<'TEXT'
 # gst-checkpoint-1.0
 
-Lists, shows and checks what `checkpointsink` and `checkpointtap` have stored. Each text below is
-what `--help` says; a test compares them, and `docs/make_cli.sh` writes this page.
+Lists, shows, checks, compares, draws, exports and copies what `checkpointsink` and `checkpointtap`
+have stored. Each text below is what `--help` says; a test compares them, and `docs/make_cli.sh`
+writes this page.
 
 Results are on standard output, one error at most is on standard error: `error: what`, and below it
 `  next: what to do`. Control characters in names are shown as escapes. With `--json` what is printed

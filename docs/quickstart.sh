@@ -49,7 +49,7 @@ failed() {
 
 echo "building in build/quickstart/meson"
 if [ ! -f "$work/meson/build.ninja" ]; then
-  meson setup "$work/meson" -Dtests=disabled -Dcairo=enabled >>"$log" 2>&1 || { tail -n 15 "$log" >&2; failed "meson setup failed"; }
+  meson setup "$work/meson" -Dtests=disabled -Dpango=enabled >>"$log" 2>&1 || { tail -n 15 "$log" >&2; failed "meson setup failed"; }
 fi
 ninja -C "$work/meson" >>"$log" 2>&1 || { tail -n 30 "$log" >&2; failed "the build failed"; }
 
@@ -95,10 +95,10 @@ sqlite3 -header -column "$database" "
     round((completed_at - created_at) * 86400, 1) AS seconds
   FROM checkpoint ORDER BY stage_index, version"
 
-printf '\nreplaying quickstart/detect\n'
+printf '\ndrawing quickstart/detect\n'
 sheet=$work/faces.png
-"$work/meson/tests/examples/contact_sheet" quickstart detect "$sheet" 2>>"$log" ||
-  { tail -n 3 "$log" >&2; failed "the replay failed"; }
+"$work/meson/gst/tools/gst-checkpoint-1.0" sheet quickstart/detect "$sheet" --force 2>>"$log" ||
+  { tail -n 3 "$log" >&2; failed "the picture could not be drawn"; }
 
 cat <<TXT
 

@@ -6,7 +6,7 @@ packages_build=(
   g++ meson ninja-build pkgconf
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
   libglib2.0-dev libjson-glib-dev libssl-dev libxxhash-dev
-  libsqlite3-dev libpq-dev libzstd-dev liblz4-dev libcairo2-dev libcurl4-openssl-dev
+  libsqlite3-dev libpq-dev libzstd-dev liblz4-dev libpango1.0-dev libcurl4-openssl-dev
   libs3-dev
   gobject-introspection libgirepository1.0-dev
 )
@@ -19,7 +19,7 @@ fi
 packages_test=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-libav gstreamer1.0-opencv opencv-data
-  python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0
+  python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 fonts-dejavu-core
 )
 # The servers of tests/services.
 packages_services=(postgresql pgbouncer radosgw ceph-mon ceph-osd ceph-common curl openssl)

@@ -142,13 +142,15 @@ void CheckpointWriter::Impl::fail(const Status &status) {
   abort_waits();
 }
 
-Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hint, bool resume) {
+Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hint, bool resume,
+                               std::optional<Uuid> id) {
   CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", fields.job_id));
   CHECKPOINT_RETURN_IF_ERROR(check_name("stage", fields.stage));
   if (!fields.branch.label.empty())
     CHECKPOINT_RETURN_IF_ERROR(check_name("scenario", fields.branch.label));
   std::lock_guard lock(impl_->mutex);
   if (impl_->failed) return impl_->failure;
+  if (id) impl_->id = *id;
   if (!impl_->ended && !resume) RunningCheckpoints::instance().add(impl_->id);
   impl_->fields = fields;
   impl_->parent_is_hint = parent_is_hint;

@@ -99,7 +99,10 @@ class CheckpointWriter {
   // `resume`: the newest version goes on after its last durable frame, if there is one. The frames
   // that it has are expected again, from the first one on: they are compared, and not stored; a
   // difference is a failure that names the sequence. When it is complete already all of them are.
-  Status begin(const CheckpointFields &fields, bool parent_is_hint, bool resume = false);
+  //
+  // `id` is for a copy, which keeps that of what it is made of; else it is a new one.
+  Status begin(const CheckpointFields &fields, bool parent_is_hint, bool resume = false,
+               std::optional<Uuid> id = {});
 
   // --- the streaming thread's calls
   // The caps of the frames that follow.

@@ -34,5 +34,11 @@ int run_list(Call &call);
 int run_show(Call &call);
 int run_run(Call &call);
 int run_verify(Call &call);
+int run_diff(Call &call);
+int run_sheet(Call &call);
+int run_report(Call &call);
+int run_export(Call &call);
+int run_import(Call &call);
+int run_copy(Call &call);
 
 }  // namespace checkpoint::tool

@@ -58,6 +58,66 @@ Examples:
     --scenario loose …
 )",
      run_run},
+    {"diff", "A [B]", "Shows what differs between two checkpoints",
+     R"(Frames are matched by their sequence, and detections of one label by the overlap of their boxes.
+The tables tell how many frames were added, removed and changed (and in what), how many detections
+each label gained and lost, how many moved and whose confidence shifted, and which fields of the
+configuration and the stats differ. With --scenario, B is of that scenario, and A alone is enough.
+
+Examples:
+  gst-checkpoint-1.0 diff street/detect@1 street/detect@2
+  gst-checkpoint-1.0 diff street/detect --scenario low-light --frames
+  gst-checkpoint-1.0 diff street/detect@1 street/detect@2 --json | jq .labels
+)",
+     run_diff},
+#ifdef HAVE_PANGO
+    {"sheet", "CHECKPOINT FILE.png", "Draws frames side by side, with what was detected on them",
+     R"(Takes frames from all over the checkpoint, or of those that match --select.
+
+Examples:
+  gst-checkpoint-1.0 sheet street/detect faces.png
+  gst-checkpoint-1.0 sheet street/detect faces.png --select "confidence > 0.5" --tiles 20 --columns 5
+)",
+     run_sheet},
+#endif
+    {"report", "JOB FILE.html", "Writes all about a job into one HTML file",
+     R"(Its stages and what each was run from, when which label was detected, frames that open large,
+the configuration; with --scenario also what differs from the base, side by side. The file needs
+nothing else: no network, no script.
+
+Examples:
+  gst-checkpoint-1.0 report street street.html
+  gst-checkpoint-1.0 report street street.html --scenario low-light --frames 12 --force
+)",
+     run_report},
+    {"export", "CHECKPOINT PATH", "Writes frames or detections for other programs",
+     R"(The name says what: .jsonl (one frame a line), .csv (one detection a row), .json (COCO), .mkv
+(FFV1), .mp4 or .webm; any other name is a folder with a picture for each frame and frames.jsonl.
+
+Examples:
+  gst-checkpoint-1.0 export street/detect faces.csv
+  gst-checkpoint-1.0 export street/detect frames --select "label = 'face'" --image jpeg
+  gst-checkpoint-1.0 export street/decode street.mp4 --encoder "x264enc bitrate=4000 ! mp4mux"
+)",
+     run_export},
+    {"import", "SOURCE JOB/STAGE", "Makes a checkpoint of pictures or a video",
+     R"(SOURCE is a folder of PNG or JPEG pictures, or a video. Detections come from a file in one of the
+forms that export writes; a folder's own frames.jsonl is found by itself.
+
+Examples:
+  gst-checkpoint-1.0 import frames street/decode
+  gst-checkpoint-1.0 import film.mp4 street/detect --detections faces.csv
+)",
+     run_import},
+    {"copy", "JOB|CHECKPOINT", "Copies checkpoints to another pair of stores",
+     R"(All complete checkpoints of a job, the oldest first, or one. Each keeps its id, so that lineage holds
+there as well; its version is the next one there. A job that is new there gets its identity key along.
+What was stopped goes on when the same line is run again.
+
+Examples:
+  gst-checkpoint-1.0 copy street --to-frame-store s3://bucket/films --to-metadata-store postgresql://db/films
+)",
+     run_copy},
 };
 
 }  // namespace
