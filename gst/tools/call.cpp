@@ -62,6 +62,12 @@ Result<CheckpointRow> Call::find(Stores &stores, const std::string &name,
   return find_checkpoint(stores, selector, cancel_);
 }
 
+std::optional<int> Call::ask(bool yes, const std::string &question) {
+  if (yes || terminal_.confirm(question)) return std::nullopt;
+  return fail({Code::kInvalidArgument, "nothing was changed, since nobody said yes",
+               "--yes does it, --dry-run only shows what would be done"});
+}
+
 int Call::fail(const Status &status) {
   if (status.is(Code::kCancelled)) {
     terminal_.note("stopped");

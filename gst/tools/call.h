@@ -45,6 +45,10 @@ class Call {
   Result<CheckpointRow> find(Stores &stores, const std::string &name,
                              const std::optional<std::string> &scenario, bool partial);
 
+  // Before something is done that can't be undone: `yes` (--yes), or what the user answers on the
+  // terminal. A value: end with it, nothing is to be changed.
+  std::optional<int> ask(bool yes, const std::string &question);
+
   // Prints it; the exit code.
   int fail(const Status &status);
   // For a line that makes no sense.

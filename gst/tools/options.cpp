@@ -84,6 +84,31 @@ void Options::number(const char *name, char letter, const char *argument, const 
                       }});
 }
 
+void Options::duration(const char *name, char letter, const char *help,
+                       std::optional<std::chrono::milliseconds> *value) {
+  options_.push_back({name, letter, "TIME", help, [value](const char *given) {
+                        *value = parse_duration(given);
+                        return value->has_value();
+                      }});
+}
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+  constexpr struct {
+    std::string_view name;
+    int64_t milliseconds;
+  } kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+  if (text == "0") return std::chrono::milliseconds(0);
+  int64_t number = 0;
+  const char *end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || number < 0) return std::nullopt;
+  const std::string_view unit(stopped, static_cast<size_t>(end - stopped));
+  for (const auto &known : kUnits)
+    if (unit == known.name && number <= INT64_MAX / 1000000 / known.milliseconds)
+      return std::chrono::milliseconds(number * known.milliseconds);
+  return std::nullopt;
+}
+
 Status Options::parse(std::vector<std::string> &arguments) {
   Context context = make_context(options_, nullptr);
   // The first one is the program's name.

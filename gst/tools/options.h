@@ -2,16 +2,21 @@
 // The options of a verb, parsed by GOption.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/status.h"
 
 namespace checkpoint::tool {
+
+// "500ms", "90s", "15m", "36h" or "7d"; "0" needs no unit.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 class Options {
  public:
@@ -25,6 +30,9 @@ class Options {
              std::vector<std::string> *values);
   void number(const char *name, char letter, const char *argument, const char *help,
               uint64_t *value);
+  // A number with a unit: "36h"; see parse_duration().
+  void duration(const char *name, char letter, const char *help,
+                std::optional<std::chrono::milliseconds> *value);
 
   // Takes the options out of `arguments`; what is left are the others. What follows "--" is no
   // option. kInvalidArgument.

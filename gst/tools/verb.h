@@ -40,5 +40,9 @@ int run_report(Call &call);
 int run_export(Call &call);
 int run_import(Call &call);
 int run_copy(Call &call);
+int run_pin(Call &call);
+int run_unpin(Call &call);
+int run_rm(Call &call);
+int run_gc(Call &call);
 
 }  // namespace checkpoint::tool

@@ -118,6 +118,47 @@ Examples:
   gst-checkpoint-1.0 copy street --to-frame-store s3://bucket/films --to-metadata-store postgresql://db/films
 )",
      run_copy},
+    {"pin", "CHECKPOINT…", "Keeps checkpoints from being deleted",
+     R"(A pinned checkpoint can't be deleted, not even in the database. Pinning it again changes nothing.
+
+Examples:
+  gst-checkpoint-1.0 pin street/detect@3
+)",
+     run_pin},
+    {"unpin", "CHECKPOINT…", "Lets pinned checkpoints be deleted again",
+     R"(Examples:
+  gst-checkpoint-1.0 unpin street/detect@3
+)",
+     run_unpin},
+    {"rm", "[CHECKPOINT…]", "Deletes checkpoints, those that are named or by a rule",
+     R"(Shows what would go and asks; --yes does not ask, --dry-run only shows. Pinned checkpoints and those
+that are being written stay. What was run from a deleted one stays loadable. The bytes that nobody
+else needs become free with gc.
+The rules look at all checkpoints, or at those of --job, --stage and --scenario: --keep-last N takes
+complete versions that are not among the last N of their job, stage and branch; with --older-than,
+of those only the ones that were completed so long ago; --partial-older-than takes partial ones.
+TIME is a number with ms, s, m, h or d.
+The exit code is 1 when one had to be kept.
+
+Examples:
+  gst-checkpoint-1.0 rm street/detect@1 street/detect@2
+  gst-checkpoint-1.0 rm --job street --keep-last 3 --older-than 30d --dry-run
+  gst-checkpoint-1.0 rm --partial-older-than 7d --yes
+)",
+     run_rm},
+    {"gc", "", "Removes the frames that no checkpoint needs",
+     R"(Packs that nobody refers to are condemned now, and removed by a run that comes when their grace is
+over. Shows what would be done and asks; --yes does not ask, --dry-run only shows. It may be stopped at
+any moment and run again, while others write and read.
+--strangers report also lists the frame store and counts objects that no row knows; --strangers condemn
+condemns those with names of ours. Don't do that before a repair.
+The exit code is 1 when the frame store refused to remove something.
+
+Examples:
+  gst-checkpoint-1.0 gc --dry-run
+  gst-checkpoint-1.0 gc --yes --grace 36h
+)",
+     run_gc},
 };
 
 }  // namespace

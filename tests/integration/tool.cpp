@@ -278,6 +278,94 @@ GST_START_TEST(g09_verify_lists_exactly_the_broken_frames) {
 }
 GST_END_TEST
 
+GST_START_TEST(a_pinned_checkpoint_is_not_deleted) {
+  Place place;
+  CheckpointRow row = place.add("street", "decode");
+  EQUAL(at(tool_json(0, {"pin", "street/decode"}), "[0].pinned"), "true");
+  tool_says(0, {"pin", "street/decode@1"});
+  EQUAL(at(tool_json(1, {"rm", "street/decode", "--yes"}), "done.kept"), "1");
+  EQUAL(at(tool_json(0, {"list", "street"}), "[0].id"), row.id.to_string());
+  tool_says(1, {"pin", "street/decode", "street/nothing"});
+  tool_says(0, {"unpin", "street/decode"});
+  EQUAL(at(tool_json(0, {"rm", "street/decode", "--yes"}), "done.deleted"), "1");
+  EQUAL(at(tool_json(0, {"list", "street"}), "[0]"), "(none)");
+  tool_says(1, {"rm", "street/decode", "--yes"});
+}
+GST_END_TEST
+
+GST_START_TEST(rm_shows_what_goes_and_does_nothing_without_a_yes) {
+  Place place;
+  for (int i = 0; i < 3; i++) place.add("street", "decode");
+  place.add("street", "detect", {true, "dim"});
+  place.add("street", "detect", {}, 1, {}, false);
+  for (const std::vector<std::string> &line :
+       std::vector<std::vector<std::string>>{{"rm"},
+                                             {"rm", "street/decode", "--keep-last", "1"},
+                                             {"rm", "--job", "street"},
+                                             {"rm", "--older-than", "soon"},
+                                             {"rm", "--older-than", "9000000000000000000d"},
+                                             {"rm", "street/decode", "--json"}})
+    tool_says(2, line);
+
+  JsonTree plan = tool_json(0, {"rm", "--job", "street", "--keep-last", "1", "--dry-run"});
+  EQUAL(at(plan, "checkpoints[0].checkpoint"), "street/decode@2");
+  EQUAL(at(plan, "checkpoints[1].checkpoint"), "street/decode@1");
+  EQUAL(at(plan, "checkpoints[2]"), "(none)");
+  EQUAL(at(plan, "packs_freed"), "2");
+  EQUAL(at(plan, "done"), "null");
+  // Nobody to ask.
+  ToolRun run = run_tool({"rm", "--job", "street", "--keep-last", "1"});
+  ck_assert_int_eq(run.code, 1);
+  ck_assert(contains(run.output, "street/decode@2") && contains(run.output, "frees 2 packs"));
+  ck_assert(contains(run.error_output, "\n  next: --yes"));
+  EQUAL(at(tool_json(0, {"list", "street"}), "[2].version"), "1");
+
+  const char *rule[] = {"--older-than", "--partial-older-than"};
+  EQUAL(at(tool_json(0, {"rm", rule[0], "1d", rule[1], "1d", "-n"}), "checkpoints[0]"), "(none)");
+  EQUAL(at(tool_json(0, {"rm", rule[1], "0", "-n"}), "checkpoints[0].state"), "partial");
+  EQUAL(at(tool_json(0, {"rm", rule[0], "0s", "--scenario", "dim", "-n"}),
+           "checkpoints[0].scenario_label"),
+        "dim");
+  EQUAL(at(tool_json(0, {"rm", "--job", "street", "--keep-last", "1", "-y"}), "done.purged"), "2");
+  EQUAL(at(tool_json(0, {"list", "street"}), "[0].version"), "3");
+  EQUAL(at(tool_json(0, {"list", "street"}), "[1]"), "(none)");
+}
+GST_END_TEST
+
+GST_START_TEST(g29_a_dry_run_of_gc_predicts_what_the_run_does) {
+  Place place;
+  CheckpointRow gone = place.add("street", "decode", {}, 4);
+  CheckpointRow kept = place.add("street", "detect", {}, 3, gone.id);
+  tool_says(0, {"rm", "street/decode", "--yes"});
+  const uint64_t before = place.stored_bytes();
+
+  JsonTree soon = tool_json(0, {"gc", "--dry-run"});
+  EQUAL(at(soon, "packs_condemned"), "1");
+  EQUAL(at(soon, "packs_deleted"), "0");
+  JsonTree now = tool_json(0, {"gc", "--dry-run", "--grace", "0"});
+  ToolRun unanswered = run_tool({"gc"});
+  ck_assert_int_eq(unanswered.code, 1);
+  ck_assert(contains(unanswered.output, "1 packs condemned"));
+  ck_assert_uint_eq(place.stored_bytes(), before);
+  tool_says(2, {"gc", "--json"});
+  tool_says(2, {"gc", "--strangers", "eat"});
+
+  // With its grace nothing goes so far.
+  EQUAL(at(tool_json(0, {"gc", "--yes", "--grace", "1h"}), "packs_condemned"), "1");
+  ck_assert_uint_eq(place.stored_bytes(), before);
+  EQUAL(at(tool_json(0, {"gc", "--yes", "--grace", "1h"}), "packs_condemned"), "0");
+  JsonTree done = tool_json(0, {"gc", "--yes", "--grace", "0"});
+  for (const char *count : {"packs_deleted", "bytes_deleted"})
+    EQUAL(at(done, count), at(now, count));
+  ck_assert_uint_eq(place.stored_bytes(), before - std::stoull(at(done, "bytes_deleted")));
+  // A second run does nothing.
+  done = tool_json(0, {"gc", "--yes", "--grace", "0", "--strangers", "report"});
+  for (const char *count : {"packs_condemned", "packs_deleted", "strangers"})
+    EQUAL(at(done, count), "0");
+  tool_json(0, {"verify", kept.id.to_string(), "--data"});
+}
+GST_END_TEST
+
 static Suite *tool_suite() {
   Suite *suite = suite_create("tool");
   TCase *tc = tcase_create("tool");
@@ -291,6 +379,9 @@ static Suite *tool_suite() {
   tcase_add_test(tc, g18_a_scenario_is_shown_only_when_it_is_asked_for);
   tcase_add_test(tc, g35_hostile_names_come_out_as_they_are_and_harmless);
   tcase_add_test(tc, g09_verify_lists_exactly_the_broken_frames);
+  tcase_add_test(tc, a_pinned_checkpoint_is_not_deleted);
+  tcase_add_test(tc, rm_shows_what_goes_and_does_nothing_without_a_yes);
+  tcase_add_test(tc, g29_a_dry_run_of_gc_predicts_what_the_run_does);
   return suite;
 }
 CHECKPOINT_CHECK_MAIN(tool);
