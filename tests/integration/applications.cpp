@@ -18,7 +18,8 @@ struct Ended {
   std::string output, errors;
 };
 
-Ended run(std::vector<std::string> words) {
+// `instrumented`: the program itself is built as the library is.
+Ended run(std::vector<std::string> words, bool instrumented = false) {
   std::vector<gchar *> argv;
   for (std::string &word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -26,7 +27,7 @@ Ended run(std::vector<std::string> words) {
   environment = g_environ_setenv(environment, "LC_ALL", "C.UTF-8", TRUE);
   // A binding that takes a wrong reference is told by a critical.
   environment = g_environ_setenv(environment, "G_DEBUG", "fatal-criticals", TRUE);
-  if (const char *preload = g_getenv("CHECKPOINT_TEST_PRELOAD")) {
+  if (const char *preload = g_getenv("CHECKPOINT_TEST_PRELOAD"); preload && !instrumented) {
     environment = g_environ_setenv(environment, "LD_PRELOAD", preload, TRUE);
     // Python keeps much for good; what the library leaks is looked for in the C++ programs.
     environment = g_environ_setenv(environment, "ASAN_OPTIONS", "detect_leaks=0", TRUE);
@@ -45,8 +46,8 @@ Ended run(std::vector<std::string> words) {
   return ended;
 }
 
-std::string must_succeed(const std::vector<std::string> &words) {
-  const Ended ended = run(words);
+std::string must_succeed(const std::vector<std::string> &words, bool instrumented = false) {
+  const Ended ended = run(words, instrumented);
   ck_assert_msg(ended.status == 0, "%s: %d\n%s%s", words.back().c_str(), ended.status,
                 ended.output.c_str(), ended.errors.c_str());
   ck_assert_msg(ended.errors.find("CRITICAL") == std::string::npos &&
@@ -57,9 +58,36 @@ std::string must_succeed(const std::vector<std::string> &words) {
 
 std::string example(const std::string &name) { return std::string(EXAMPLES_DIR) + "/" + name; }
 
+// The frames that a program printed.
+unsigned frames_in(const std::string &output) {
+  unsigned count = 0;
+  for (size_t at = 0; (at = output.find("ball at", at)) != std::string::npos; at++) count++;
+  return count;
+}
+
 }  // namespace
 
+// A stage before the detector and one behind it, in one pipeline; then the library reads them.
+GST_START_TEST(detection_in_cpp) {
+  Home home;
+  ck_assert_uint_eq(frames_in(must_succeed({DETECT_PROGRAM}, true)), 20);
+  const std::string rows = home.value(
+      "SELECT count(*) FROM stage_checkpoints WHERE job_id = 'hall'"
+      " AND stage IN ('decode', 'detect')");
+  ck_assert_str_eq(rows.c_str(), "2");
+}
+GST_END_TEST
+
 #ifdef PYTHON
+// Frames through appsink and appsrc, a boundary, checkpoint-now and every message.
+GST_START_TEST(detection_in_python) {
+  Home home;
+  const std::string output = must_succeed({PYTHON, example("detect.py")});
+  ck_assert_uint_eq(frames_in(output), 20);
+  ck_assert_msg(output.find("detect-dark frame 19") != std::string::npos, "%s", output.c_str());
+}
+GST_END_TEST
+
 // Every call of the seed's module; the program checks what each promises.
 GST_START_TEST(seed_contract_through_python) {
   Home home;
@@ -80,7 +108,9 @@ static Suite *applications_suite() {
   Suite *suite = suite_create("applications");
   TCase *tc = tcase_create("applications");
   suite_add_tcase(suite, tc);
+  tcase_add_test(tc, detection_in_cpp);
 #ifdef PYTHON
+  tcase_add_test(tc, detection_in_python);
   tcase_add_test(tc, seed_contract_through_python);
 #endif
   return suite;
