@@ -2,8 +2,8 @@
 // A detection application in C++: one pipeline with a stage before the detector and one behind it.
 // The detector is a pad probe. What was kept is then read without a pipeline.
 //
-//     c++ -std=c++20 detect.cpp -o detect $(pkg-config --cflags --libs gstreamer-checkpoint-1.0
-//     gstreamer-video-1.0)
+//     libraries="gstreamer-checkpoint-1.0 gstreamer-video-1.0"
+//     c++ -std=c++20 detect.cpp -o detect $(pkg-config --cflags --libs $libraries)
 #include <gst/checkpoint/checkpoint.h>
 #include <gst/gst.h>
 #include <gst/video/video.h>
