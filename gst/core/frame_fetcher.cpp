@@ -247,6 +247,14 @@ Status FrameFetcher::diagnose(const Status &status, const PlayedFrame &frame,
             "frame store " + stores_->frames->display_uri() +
                 " is not there, or another store is in its place",
             "is the disk mounted and the bucket the right one?"};
+  // A collector may have moved the payload since its row was read, and collected the old pack.
+  const Result<std::vector<PackRow>> pack =
+      stores_->metadata->get_packs({&frame.row.payload.pack, 1}, cancel);
+  const bool collected =
+      pack.is_ok() ? pack->front().state == PackState::kDeleted : pack.status().is(Code::kNotFound);
+  if (collected && frame.row.payload.raw_length > 0)
+    return {Code::kExpired, "its pack was collected while it was being read",
+            "what is still needed lies in another pack now: open it again"};
   return deleted_or(*stores_->metadata, checkpoint_of(frame),
                     {Code::kMissing, "the object is gone"}, cancel);
 }

@@ -1,28 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A putter's life: turn a sealed stretch into bytes and put them.
-#include <openssl/evp.h>
-
 #include "common/fail_point.h"
 #include "core/names.h"
 #include "core/record_codec.h"
 #include "core/writer_impl.h"
+#include "store/digest.h"
 
 namespace checkpoint {
-
-namespace {
-
-Result<std::array<uint8_t, 32>> sha256_of(std::span<const ByteView> parts) {
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> ctx(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  std::array<uint8_t, 32> out{};
-  bool good = ctx && EVP_DigestInit_ex(ctx.get(), EVP_sha256(), nullptr) == 1;
-  for (const ByteView &part : parts)
-    good = good && EVP_DigestUpdate(ctx.get(), part.data(), part.size()) == 1;
-  if (!good || EVP_DigestFinal_ex(ctx.get(), out.data(), nullptr) != 1)
-    return Status(Code::kInternal, "libcrypto could not compute a SHA-256");
-  return out;
-}
-
-}  // namespace
 
 void CheckpointWriter::Impl::put() {
   std::unique_lock lock(mutex);

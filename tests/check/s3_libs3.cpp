@@ -16,8 +16,8 @@
 #include <thread>
 #include <vector>
 
-#include "backends/s3/digest.h"
 #include "common/log.h"
+#include "store/digest.h"
 #include "support/bucket_stand_in.h"
 #include "support/check.h"
 

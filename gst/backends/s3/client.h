@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "backends/s3/digest.h"
 #include "backends/s3/http.h"
 #include "common/bytes.h"
 #include "common/cancel.h"
 #include "common/status.h"
+#include "store/digest.h"
 
 namespace checkpoint {
 

@@ -5,8 +5,8 @@
 #include "backends/s3/client.h"
 #include "backends/s3/config.h"
 #include "backends/s3/credentials.h"
-#include "backends/s3/digest.h"
 #include "backends/s3/xml.h"
+#include "store/digest.h"
 
 namespace checkpoint {
 

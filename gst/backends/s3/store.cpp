@@ -5,11 +5,11 @@
 #include <limits>
 
 #include "backends/s3/credentials.h"
-#include "backends/s3/digest.h"
 #include "backends/s3/error.h"
 #include "backends/s3/store_impl.h"
 #include "common/log.h"
 #include "common/uuid.h"
+#include "store/digest.h"
 #include "store/object_name.h"
 
 namespace checkpoint {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "backends/s3/digest.h"
+#include "store/digest.h"
 
 #include <glib.h>
 #include <openssl/evp.h>
