@@ -303,7 +303,8 @@ int main(int argc, char **argv) {
   register_source();
   Film film;
   for (const std::string &what : options.what)
-    if (what != "memory" && what != "rows" && what != "taps" && film.frames.empty())
+    if (what != "memory" && what != "rows" && what != "taps" && what != "by-hand" &&
+        film.frames.empty())
       film = load_film(options.film, "I420", 1920, 1080, options.frames);
   if (!film.frames.empty())
     std::printf(
@@ -330,7 +331,7 @@ int main(int argc, char **argv) {
     else if (what == "s3")
       bench_s3(film);
     else if (what == "by-hand")
-      bench_by_hand(film);
+      bench_by_hand();
     else if (what == "rows")
       bench_rows();
 #endif

@@ -9,7 +9,7 @@ struct Film;
 // Sink and source against libcurl alone.
 void bench_s3(const Film &film);
 // JPEG frames and rows to S3 and PostgreSQL against a script that puts one after the other.
-void bench_by_hand(const Film &film);
+void bench_by_hand();
 // Frame and detection rows through the metadata stores' code.
 void bench_rows();
 
