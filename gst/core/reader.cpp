@@ -12,6 +12,7 @@
 
 #include "core/frame_fetcher.h"
 #include "core/read_plan.h"
+#include "core/reader_pin.h"
 #include "core/row_cursor.h"
 
 namespace checkpoint {
@@ -37,8 +38,10 @@ struct Job {
 // planning thread's while `planning` is set.
 struct Session {
   Session(std::shared_ptr<MetadataStore> store, std::shared_ptr<const Playlist> playlist,
-          const ReplayRange &range, unsigned page, Cancellation::RetryListener on_retry)
-      : cancel(std::move(on_retry)), cursor(std::move(store), std::move(playlist), range, page) {}
+          const ReaderPin &pin, const ReplayRange &range, unsigned page,
+          Cancellation::RetryListener on_retry)
+      : cancel(std::move(on_retry)),
+        cursor(std::move(store), std::move(playlist), pin, range, page) {}
 
   Cancellation cancel;
   RowCursor cursor;
@@ -58,6 +61,12 @@ struct Session {
 constexpr uint64_t kWorthPlanning = 2 * kFetchBytes;
 constexpr size_t kMaxSlots = 1024;
 
+std::vector<CheckpointKey> keys_of(const Playlist &playlist) {
+  std::vector<CheckpointKey> keys;
+  for (const CheckpointRow &layer : playlist.layers()) keys.push_back(layer.key);
+  return keys;
+}
+
 }  // namespace
 
 struct CheckpointReader::Impl {
@@ -65,6 +74,7 @@ struct CheckpointReader::Impl {
       : stores(std::move(s)),
         playlist(std::move(p)),
         options(o),
+        pin(stores->metadata, keys_of(*playlist), o.pin, o.on_warning),
         packs(stores->metadata),
         fetcher(stores, playlist, o.read_ahead) {
     options.workers = std::max(options.workers, 1u);
@@ -82,6 +92,7 @@ struct CheckpointReader::Impl {
   const std::shared_ptr<Stores> stores;
   const std::shared_ptr<const Playlist> playlist;
   ReaderOptions options;
+  ReaderPin pin;
   PackCache packs;
   FrameFetcher fetcher;
 
@@ -102,7 +113,7 @@ struct CheckpointReader::Impl {
 
 void CheckpointReader::Impl::start(const ReplayRange &range) {
   // A session ends before we do.
-  auto next = std::make_shared<Session>(stores->metadata, playlist, range, options.page,
+  auto next = std::make_shared<Session>(stores->metadata, playlist, pin, range, options.page,
                                         [this](const Status &why) {
                                           std::lock_guard lock(mutex);
                                           retried.push_back(why);
@@ -176,7 +187,8 @@ void CheckpointReader::Impl::plan(const std::shared_ptr<Session> &s,
     return Status::ok();
   };
 
-  Status status = cursor.fill(s->cancel);
+  Status status = pin.hold(s->cancel);
+  if (status.is_ok()) status = cursor.fill(s->cancel);
   while (status.is_ok() && cursor.has_front() && frames.size() < most) {
     const uint64_t size = cursor.front().row.payload.raw_length;
     const bool fits = cost <= room && size <= room - cost;
@@ -339,8 +351,10 @@ Result<std::vector<CapsRow>> CheckpointReader::caps(Cancellation &cancel, unsign
     if (auto known = impl_->caps.find(layer); known != impl_->caps.end()) return known->second;
   }
   const CheckpointKey key = impl_->playlist->layers()[layer].key;
+  CHECKPOINT_RETURN_IF_ERROR(impl_->pin.hold(cancel));
   CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CapsRow> caps,
                               impl_->stores->metadata->read_caps(key, cancel));
+  CHECKPOINT_RETURN_IF_ERROR(impl_->pin.check(cancel));
   std::lock_guard lock(impl_->caps_mutex);
   impl_->caps[layer] = caps;
   return caps;

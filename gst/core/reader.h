@@ -5,6 +5,7 @@
 // order. Nothing looks back, and memory does not grow with the checkpoint.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +26,11 @@ struct ReaderOptions {
   unsigned workers = 2;
   unsigned page = 64;                            // rows asked for at once
   uint64_t max_frame_bytes = uint64_t{1} << 30;  // a payload that claims more is corrupt
+  // The checkpoints are held against a collector while the reader is open; so long after it died.
+  std::chrono::milliseconds pin{60'000};
+  // Gets why they can't be held (a role that may only read, a standby), once, on a thread of the
+  // reader. What was deleted meanwhile is kExpired also then.
+  std::function<void(const Status &)> on_warning;
 };
 
 // A frame as it comes back.
@@ -73,6 +79,7 @@ class CheckpointReader {
   // The next item, in order; waits for it, interruptibly. Events come before the frame of their
   // index. After an error every call returns that error, until the next seek() (so that a caller
   // may skip the frame: see failed()). kCorrupt names checkpoint, sequence, pack and offset;
+  // kExpired: it was deleted meanwhile, and not held against that.
   // kMissing and kUnavailable are told apart. What a store tried again while it was read ahead is
   // told to `cancel`, here.
   Result<ReplayItem> next(Cancellation &cancel);

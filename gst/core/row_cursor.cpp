@@ -19,9 +19,10 @@ SelectedPlaces places_of(const std::shared_ptr<const Playlist> &playlist,
 }  // namespace
 
 RowCursor::RowCursor(std::shared_ptr<MetadataStore> store, std::shared_ptr<const Playlist> playlist,
-                     const ReplayRange &range, unsigned page)
+                     const ReaderPin &pin, const ReplayRange &range, unsigned page)
     : store_(std::move(store)),
       playlist_(std::move(playlist)),
+      pin_(pin),
       reverse_(range.reverse),
       page_(std::max(page, 1u)),
       places_(places_of(playlist_, range)),
@@ -101,9 +102,7 @@ Result<std::vector<EventRow>> RowCursor::take_events(uint64_t index, Cancellatio
 }
 
 Status RowCursor::check_readable(Cancellation &cancel) const {
-  std::vector<CheckpointKey> keys;
-  for (const CheckpointRow &layer : playlist_->layers()) keys.push_back(layer.key);
-  const Status status = store_->check_readable(keys, {}, cancel);
+  const Status status = pin_.check(cancel);
   if (!status.is(Code::kExpired)) return status;
   return status.with_context("checkpoint " + playlist_->checkpoint().id.to_string());
 }

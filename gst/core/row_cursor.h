@@ -8,6 +8,7 @@
 
 #include "core/playlist.h"
 #include "core/reader.h"
+#include "core/reader_pin.h"
 #include "store/metadata_store.h"
 
 namespace checkpoint {
@@ -15,8 +16,9 @@ namespace checkpoint {
 // One thread at a time.
 class RowCursor {
  public:
+  // `pin` outlives it.
   RowCursor(std::shared_ptr<MetadataStore> store, std::shared_ptr<const Playlist> playlist,
-            const ReplayRange &range, unsigned page);
+            const ReaderPin &pin, const ReplayRange &range, unsigned page);
 
   // Is the range used up? (Its trailing events may still be there.) Known after fill() at the
   // latest.
@@ -42,6 +44,7 @@ class RowCursor {
 
   const std::shared_ptr<MetadataStore> store_;
   const std::shared_ptr<const Playlist> playlist_;
+  const ReaderPin &pin_;
   const bool reverse_;
   const unsigned page_;
 

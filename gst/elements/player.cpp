@@ -125,7 +125,9 @@ bool Player::may_go_on() {
 bool Player::connect(const SourceSettings &settings, const std::shared_ptr<Cancellation> &cancel,
                      FirstAnswer &answer, FirstAnswer &may_stream) {
   progress(GST_PROGRESS_TYPE_START, "opening the stores");
-  auto opened = SourceConnection::open(settings, *cancel);
+  auto opened = SourceConnection::open(
+      settings, [this](const Status &status) { post_warning(GST_ELEMENT(element_), status); },
+      *cancel);
   if (cancel->cancelled() || opened.status().is(Code::kCancelled)) {
     progress(GST_PROGRESS_TYPE_CANCELED, "stopped");
     gst_base_src_start_complete(element_, GST_FLOW_FLUSHING);

@@ -37,8 +37,9 @@ Status check_agreement(const CheckpointUri &what, const CheckpointRow &row) {
 
 }  // namespace
 
-Result<std::shared_ptr<SourceConnection>> SourceConnection::open(const SourceSettings &settings,
-                                                                 Cancellation &cancel) {
+Result<std::shared_ptr<SourceConnection>> SourceConnection::open(
+    const SourceSettings &settings, std::function<void(const Status &)> on_warning,
+    Cancellation &cancel) {
   std::shared_ptr<SourceConnection> self(new SourceConnection());
   const CheckpointSelector selector = selector_of(settings.what);
   auto stores =
@@ -62,6 +63,7 @@ Result<std::shared_ptr<SourceConnection>> SourceConnection::open(const SourceSet
       self->playlist_, Playlist::open(self->stores_->metadata, std::move(row), played, cancel));
   ReaderOptions options;
   options.read_ahead = settings.read_ahead;
+  options.on_warning = std::move(on_warning);
   // A store that takes many puts at once gives many gets at once.
   options.workers = std::clamp(self->stores_->frames->traits().puts_in_flight, 2u, 8u);
   self->reader_ = std::make_unique<CheckpointReader>(self->stores_, self->playlist_, options);

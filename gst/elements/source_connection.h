@@ -30,9 +30,10 @@ struct SourceSettings {
 // thread.
 class SourceConnection {
  public:
-  // Waits for stores.
-  static Result<std::shared_ptr<SourceConnection>> open(const SourceSettings &settings,
-                                                        Cancellation &cancel);
+  // Waits for stores. `on_warning`: see ReaderOptions.
+  static Result<std::shared_ptr<SourceConnection>> open(
+      const SourceSettings &settings, std::function<void(const Status &)> on_warning,
+      Cancellation &cancel);
 
   const CheckpointRow &row() const { return playlist_->checkpoint(); }
   CheckpointReader &reader() { return *reader_; }

@@ -44,7 +44,7 @@ class Frames {
       settings.metadata_store = place_of(of)->metadata();
       settings.what.checkpoint_id = row_of(of).id;
       settings.what.allow_partial = true;
-      CHECKPOINT_ASSIGN_OR_RETURN(source_, SourceConnection::open(settings, cancel));
+      CHECKPOINT_ASSIGN_OR_RETURN(source_, SourceConnection::open(settings, {}, cancel));
       seek(source_->first());
     }
     for (;;) {

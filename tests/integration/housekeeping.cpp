@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Deleting and collecting, on every pair of stores.
+#include <atomic>
+#include <future>
 #include <random>
 
 #include "support/housekeeping_place.h"
@@ -219,29 +221,139 @@ GST_START_TEST(the_policy_keeps_what_it_says) {
 }
 GST_END_TEST
 
-// Rows that go between two pages are noticed, events and matches included.
-GST_START_TEST(g24_a_reader_open_during_a_deletion_expires) {
+namespace {
+
+// A reader of twelve frames, a page of two at a time, that has handed out the first.
+struct OpenReader {
+  OpenReader(Housekeeping &place, const CheckpointRow &row, std::chrono::milliseconds pin)
+      : place_(place), reader_(place.stores, row, options(pin)) {
+    ck_assert(take().is_ok());
+  }
+  // The next frame, which is right. kNotFound: there are no more.
+  Status take() {
+    auto item = reader_.next(place_.cancel);
+    if (!item.is_ok()) return item.status();
+    auto *frame = std::get_if<ReplayFrame>(&*item);
+    if (!frame) return {Code::kNotFound, "the end"};
+    ck_assert(frame->row.index == frames_);
+    ck_assert(as_text(frame->chunk->view().subspan(frame->offset, frame->size)) ==
+              frame_bytes(frames_));
+    frames_++;
+    return Status::ok();
+  }
+  Status take_all() {
+    for (;;)
+      if (Status status = take(); !status.is_ok()) return status;
+  }
+  void must_finish() {
+    const Status status = take_all();
+    ck_assert_msg(status.is(Code::kNotFound), "%s", status.to_string().c_str());
+    ck_assert_int_eq(frames_, 12);
+  }
+  void must_expire() {
+    const Status status = take_all();
+    ck_assert_msg(status.is(Code::kExpired), "%s", status.to_string().c_str());
+  }
+  ReaderOptions options(std::chrono::milliseconds pin) {
+    ReaderOptions options;
+    options.page = 2;
+    options.read_ahead = 1;
+    options.pin = pin;
+    options.on_warning = [this](const Status &status) { warnings.push_back(status); };
+    return options;
+  }
+  std::vector<Status> warnings;  // on the reader's thread, before the first frame
+
+ private:
+  Housekeeping &place_;
+  uint64_t frames_ = 0;
+  CheckpointReader reader_;
+};
+
+constexpr std::chrono::milliseconds kLong{60'000};
+constexpr std::chrono::milliseconds kShort{150};
+
+}  // namespace
+
+GST_START_TEST(g24_a_reader_open_during_a_deletion_finishes) {
   Housekeeping place;
   const CheckpointRow row = place.store("decode", 0, 12);
-  ReaderOptions options;
-  options.page = 2;
-  options.read_ahead = 1;
-  CheckpointReader reader(place.stores, row, options);
-  auto first = reader.next(place.cancel);
-  ck_assert(first.is_ok() && std::holds_alternative<ReplayFrame>(*first));
-  place.remove(row);
-  place.run();
-  for (;;) {
-    auto item = reader.next(place.cancel);
-    if (!item.is_ok()) {
-      ck_assert_msg(item.status().is(Code::kExpired), "%s", item.status().to_string().c_str());
-      break;
-    }
-    auto *frame = std::get_if<ReplayFrame>(&*item);
-    ck_assert(frame != nullptr);
-    ck_assert(as_text(frame->chunk->view().subspan(frame->offset, frame->size)) ==
-              frame_bytes(frame->row.index));
+  {
+    OpenReader reader(place, row, kLong);
+    place.remove(row);
+    ck_assert(place.list(true).empty());
+    const CollectResult result = place.run();
+    ck_assert(result.checkpoints_held == 1 && result.packs_deleted == 0);
+    reader.must_finish();
+    ck_assert(reader.warnings.empty());
+    // Nobody else gets in any more.
+    const auto late = place.load(row);
+    ck_assert(late.status().is(Code::kExpired));
   }
+  const CollectResult result = place.run();
+  ck_assert(result.checkpoints_purged == 1 && result.checkpoints_held == 0);
+  ck_assert(place.objects().empty());
+}
+GST_END_TEST
+
+// It was stopped, or cut off, for longer than its pin lasts.
+GST_START_TEST(g24_a_reader_whose_pin_lapsed_expires) {
+  Housekeeping place;
+  const CheckpointRow row = place.store("decode", 0, 12);
+  OpenReader reader(place, row, kShort);
+  place.metadata->before("renew_reader_pin",
+                         [](Cancellation &) { return Status(Code::kUnavailable, "cut off"); });
+  place.remove(row);
+  while (place.run().checkpoints_held > 0) {
+  }
+  place.run();
+  ck_assert(place.objects().empty());
+  reader.must_expire();
+}
+GST_END_TEST
+
+GST_START_TEST(g24_a_pin_is_renewed_and_replaced_while_nothing_is_deleted) {
+  Housekeeping place;
+  const CheckpointRow row = place.store("decode", 0, 12);
+  std::promise<void> renewed, replaced;
+  std::atomic<int> renewals{0}, pins{0};
+  // Its answer came: it lasts. Then it is cut off until there is no pin any more.
+  place.metadata->after("renew_reader_pin", [&](Cancellation &) {
+    if (++renewals == 3) renewed.set_value();
+    return Status::ok();
+  });
+  place.metadata->after("pin_for_reading", [&](Cancellation &) {
+    if (++pins == 2) replaced.set_value();
+    return Status::ok();
+  });
+  OpenReader reader(place, row, kShort);
+  renewed.get_future().wait();
+  ck_assert_int_eq(pins, 1);
+  place.metadata->before("renew_reader_pin", [&](Cancellation &) {
+    return pins == 1 ? Status(Code::kExpired, "it ended") : Status::ok();
+  });
+  replaced.get_future().wait();
+  place.remove(row);
+  ck_assert_int_eq(place.run().checkpoints_held, 1);
+  reader.must_finish();
+}
+GST_END_TEST
+
+GST_START_TEST(g24_a_reader_that_may_not_pin_warns_and_expires) {
+  Housekeeping place;
+  const CheckpointRow row = place.store("decode", 0, 12);
+  place.metadata->before("pin_for_reading", [](Cancellation &) {
+    return Status(Code::kPermissionDenied, "it can only be read");
+  });
+  {
+    OpenReader reader(place, row, kLong);
+    reader.must_finish();
+    ck_assert(reader.warnings.size() == 1 && reader.warnings[0].is(Code::kPermissionDenied));
+  }
+  OpenReader reader(place, row, kLong);
+  place.remove(row);
+  ck_assert_int_eq(place.run().checkpoints_held, 0);
+  reader.must_expire();
 }
 GST_END_TEST
 
@@ -319,7 +431,10 @@ static Suite *housekeeping_suite() {
   tcase_add_test(tc, g40_nothing_is_collected_without_the_marker);
   tcase_add_test(tc, a_store_that_refuses_keeps_the_pack_condemned);
   tcase_add_test(tc, the_policy_keeps_what_it_says);
-  tcase_add_test(tc, g24_a_reader_open_during_a_deletion_expires);
+  tcase_add_test(tc, g24_a_reader_open_during_a_deletion_finishes);
+  tcase_add_test(tc, g24_a_reader_whose_pin_lapsed_expires);
+  tcase_add_test(tc, g24_a_pin_is_renewed_and_replaced_while_nothing_is_deleted);
+  tcase_add_test(tc, g24_a_reader_that_may_not_pin_warns_and_expires);
   tcase_add_test(tc, g29_random_operations_keep_what_the_model_knows);
   return suite;
 }
