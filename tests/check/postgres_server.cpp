@@ -463,19 +463,94 @@ GST_START_TEST(the_documented_grants_are_enough) {
              reader->acquire_lease(f.job.key, Branch{}, "reader's", this_process(), kMinute,
                                    nullptr, f.cancel));
 
-  // Neither may drop what the triggers would not let them change.
+  // All of them hold what they read.
+  const CheckpointKey key = f.checkpoint.key;
+  for (const char *role : {"writer", "reader", "collector"}) {
+    std::shared_ptr<MetadataStore> store = store_at(place->uri() + roles.option(role));
+    MUST(store->open(f.cancel));
+    const Uuid pin = Uuid::random();
+    MUST(store->pin_for_reading(pin, {&key, 1}, kMinute, f.cancel));
+    MUST(store->renew_reader_pin(pin, kMinute, f.cancel));
+    MUST(store->check_readable({&key, 1}, pin, f.cancel));
+    MUST(store->release_reader_pin(pin, f.cancel));
+  }
+
+  // A collector may not drop what the triggers would not let it change.
   PostgresAccess sql(postgres_server() +
                          (postgres_server().find('?') == std::string::npos ? "?" : "&") +
                          roles.option("collector").substr(1),
                      place->schema());
-  const std::string key = std::to_string(f.checkpoint.key);
   ck_assert(!sql.execute("DELETE FROM frame").is_ok());
-  MUST(sql.execute("UPDATE checkpoint SET state = 'deleted' WHERE key = " + key));
-  for (const char *table : {"frame", "caps", "event", "detection", "commits", "checkpoint_pack"})
-    MUST(sql.execute(std::string("DELETE FROM ") + table + " WHERE checkpoint = " + key));
-  MUST(sql.execute("UPDATE pack SET state = 'condemned'"));
-  MUST(sql.execute("DELETE FROM digest"));
-  MUST(sql.execute("DELETE FROM checkpoint WHERE key = " + key));
+}
+GST_END_TEST
+
+// All that deleting, collecting and repacking asks of the database.
+GST_START_TEST(the_documented_grants_are_enough_for_a_collector) {
+  constexpr std::chrono::milliseconds kNow{0};
+  Fixture f(std::make_unique<PostgresPlace>());
+  auto *place = static_cast<PostgresPlace *>(f.place.get());
+  Roles roles(*place);
+  f.add_checkpoint("decode");
+  CommitBatch batch = f.next_commit(3);
+  const PackKey pack = batch.ready_packs[0].key;
+  batch.digests.push_back({digest_of(1), batch.frames[0].payload});
+  batch.events.push_back({0, 0, "tag", {}});
+  batch.detections.emplace_back();
+  batch.end = CommitBatch::End::kComplete;
+  f.commit(batch);
+  MUST(f.store->release_lease(f.lease, f.cancel));
+  const CheckpointRow origin = f.checkpoint;
+  f.add_checkpoint("detect");
+  batch = f.next_commit(1);
+  batch.frames[0].payload = frame_row(0, pack).payload;
+  batch.used_packs.push_back(pack);
+  batch.end = CommitBatch::End::kComplete;
+  f.commit(batch);
+  MUST(f.store->release_lease(f.lease, f.cancel));
+  const CheckpointRow user = f.checkpoint;
+  f.lease = {};
+
+  std::shared_ptr<MetadataStore> store = store_at(place->uri() + roles.option("collector"));
+  MUST(store->open(f.cancel));
+  const auto purge = [&](const CheckpointRow &row) {
+    MUST(store->delete_checkpoint(row.id, f.cancel));
+    ck_assert(MUST(store->deleted_checkpoints(0, 9, f.cancel)).size() == 1);
+    while (!MUST(store->purge_checkpoint(row.key, 2, f.cancel))) {
+    }
+  };
+  MUST(store->now(f.cancel));
+  MUST(store->pin_checkpoint(origin.id, f.cancel));
+  MUST(store->unpin_checkpoint(origin.id, f.cancel));
+  MUST(store->held_only_by({&origin.key, 1}, f.cancel));
+  purge(origin);
+
+  ck_assert(MUST(store->pack_uses({&pack, 1}, f.cancel)).size() == 1);
+  ReadyPack to;
+  to.key = MUST(store->create_collected_pack(
+      {Uuid::random(), f.frame_store.key, "street/frames/n.pack", false}, f.cancel));
+  to.size = 500;
+  const MovedPayload move{pack, 0, 192};
+  MUST(store->move_payloads(to, {&pack, 1}, {&move, 1}, f.cancel));
+  purge(user);
+  MUST(store->condemn_stranger({Uuid::random(), f.frame_store.key, "street/frames/x.pack", false},
+                               f.cancel));
+  PackQuery query;
+  query.frame_store = f.frame_store.key;
+  std::vector<PackKey> keys;
+  for (PackFilter filter : {PackFilter::kUnreferenced, PackFilter::kCondemned})
+    for (const PackRow &row : MUST([&] {
+           query.filter = filter;
+           return store->list_packs(query, f.cancel);
+         }()))
+      keys.push_back(row.key);
+  ck_assert_int_eq(keys.size(), 4);
+  MUST(store->condemn_packs(keys, kNow, f.cancel));
+  for (bool gone : MUST(store->confirm_condemned(keys, kNow, f.cancel))) ck_assert(gone);
+  MUST(store->mark_deleted(keys, f.cancel));
+  MUST(store->forget_packs(keys, kNow, f.cancel));
+  PostgresAccess sql(postgres_server(), place->schema());
+  for (const char *table : {"checkpoint", "checkpoint_pack", "pack", "frame", "digest", "commits"})
+    ck_assert(MUST(sql.query(std::string("SELECT count(*) FROM ") + table))[0][0] == "0");
 }
 GST_END_TEST
 
@@ -623,6 +698,7 @@ static Suite *postgres_server_suite() {
   tcase_add_test(tc, the_tables_of_another_program_are_left_alone);
   tcase_add_test(tc, a_database_that_is_not_utf8_is_refused);
   tcase_add_test(tc, the_documented_grants_are_enough);
+  tcase_add_test(tc, the_documented_grants_are_enough_for_a_collector);
   tcase_add_test(tc, a_role_without_rights_is_told_so);
   tcase_add_test(tc, g36_the_password_of_a_refused_login_is_not_shown);
   tcase_add_test(tc, g37_the_certificate_of_the_server_is_checked);

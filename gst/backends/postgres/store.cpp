@@ -25,12 +25,12 @@ Result<bool> PostgresStore::exists(Cancellation &cancel) {
 
 namespace {
 
-// Reading needs no more than the right to read; who can't write shall know it early.
+// Reading needs no more than the right to read; who can't pin what is read shall know it early.
 Status warn_if_read_only(Connection &db) {
   Query query = db.query(
       "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' OR "
       "NOT has_table_privilege($1, 'INSERT')");
-  query.bind(db.location().quoted_schema() + ".stage_lease");
+  query.bind(db.location().quoted_schema() + ".reader_pin");
   const bool read_only = query.next() && query.i64(0) != 0;
   CHECKPOINT_RETURN_IF_ERROR(query.status());
   if (read_only)
