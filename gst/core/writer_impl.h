@@ -24,6 +24,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/status_of.h"
 #include "core/chunk.h"
 #include "core/codec.h"
 #include "core/earlier_frames.h"
@@ -288,11 +289,6 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
     const SteadyTime until_;
     int attempt_ = 0;
   };
-  static const Status &status_of(const Status &status) { return status; }
-  template <typename T>
-  static Status status_of(const Result<T> &result) {
-    return result.status();
-  }
   template <typename Call>
   auto patiently(Cancellation &cancellation, Call call) {
     Patience patience(*this, cancellation);

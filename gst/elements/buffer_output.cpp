@@ -2,6 +2,9 @@
 #include "elements/buffer_output.h"
 
 #include <string>
+#include <utility>
+
+#include "elements/identity_meta.h"
 
 namespace checkpoint {
 
@@ -58,6 +61,20 @@ Result<BufferPtr> make_buffer(ReplayFrame frame, const StreamCaps &caps,
   // The buffer's own: what it says of its memory and of itself as an object.
   constexpr guint kOwn = (GST_MINI_OBJECT_FLAG_LAST - 1u) | GST_BUFFER_FLAG_TAG_MEMORY;
   GST_BUFFER_FLAGS(buffer.get()) = (GST_BUFFER_FLAGS(buffer.get()) & kOwn) | (row.flags & ~kOwn);
+  return buffer;
+}
+
+std::string frame_context(const CheckpointRow &checkpoint, uint64_t sequence) {
+  return "checkpoint " + checkpoint.id.to_string() + ", sequence " + std::to_string(sequence);
+}
+
+Result<BufferPtr> make_replayed_buffer(const CheckpointRow &checkpoint, ReplayFrame frame,
+                                       const StreamCaps &caps, const BufferOptions &options) {
+  const uint64_t sequence = frame.row.sequence;
+  Result<BufferPtr> buffer = make_buffer(std::move(frame), caps, options);
+  if (!buffer.is_ok()) return buffer.status().with_context(frame_context(checkpoint, sequence));
+  set_frame_identity(buffer->get(), {checkpoint.fields.job_id, sequence,
+                                     regions_have_params(buffer->get()).value_or(false)});
   return buffer;
 }
 

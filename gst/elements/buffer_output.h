@@ -4,6 +4,8 @@
 
 #include <gst/gst.h>
 
+#include <string>
+
 #include "core/reader.h"
 #include "elements/gst_handles.h"
 #include "elements/meta_codec.h"
@@ -25,5 +27,12 @@ struct BufferOptions {
 // imply, or a meta can't be read.
 Result<BufferPtr> make_buffer(ReplayFrame frame, const StreamCaps &caps,
                               const BufferOptions &options = {});
+
+// "checkpoint <id>, sequence 7", for what fails about a frame.
+std::string frame_context(const CheckpointRow &checkpoint, uint64_t sequence);
+// make_buffer() of a frame of this checkpoint, with the identity that the next stages know it by.
+// What fails names the frame.
+Result<BufferPtr> make_replayed_buffer(const CheckpointRow &checkpoint, ReplayFrame frame,
+                                       const StreamCaps &caps, const BufferOptions &options = {});
 
 }  // namespace checkpoint

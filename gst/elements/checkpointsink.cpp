@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "elements/frame_caps.h"
 #include "elements/property_change.h"
 #include "elements/recorder.h"
 #include "elements/recorder_properties.h"
@@ -36,9 +37,7 @@ GST_ELEMENT_REGISTER_DEFINE(checkpointsink, "checkpointsink", GST_RANK_NONE, GST
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
     "sink", GST_PAD_SINK, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL) ";"
-                    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_FORMAT_INTERLACED, GST_VIDEO_FORMATS_ALL) ";"
-                    "image/jpeg; image/png"));
+    CHECKPOINT_FRAME_CAPS);
 // clang-format on
 
 static Recorder &recorder_of(gpointer self) { return GST_CHECKPOINT_SINK(self)->priv->recorder; }

@@ -9,6 +9,7 @@
 
 #include "core/checkpoint_uri.h"
 #include "elements/error_table.h"
+#include "elements/frame_caps.h"
 #include "elements/identity_meta.h"
 #include "elements/player.h"
 #include "elements/property_change.h"
@@ -73,9 +74,7 @@ GST_ELEMENT_REGISTER_DEFINE(checkpointsrc, "checkpointsrc", GST_RANK_PRIMARY, GS
 
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
     "src", GST_PAD_SRC, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL) ";"
-                    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_FORMAT_INTERLACED, GST_VIDEO_FORMATS_ALL) ";"
-                    "image/jpeg; image/png"));
+    CHECKPOINT_FRAME_CAPS);
 // clang-format on
 
 // What happens to a frame whose bytes can't be had.

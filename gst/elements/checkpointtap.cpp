@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "elements/frame_caps.h"
 #include "elements/lineage.h"
 #include "elements/property_change.h"
 #include "elements/recorder.h"
@@ -39,11 +40,8 @@ struct _GstCheckpointTap {
 G_DEFINE_FINAL_TYPE(GstCheckpointTap, gst_checkpoint_tap, GST_TYPE_ELEMENT)
 GST_ELEMENT_REGISTER_DEFINE(checkpointtap, "checkpointtap", GST_RANK_NONE, GST_TYPE_CHECKPOINT_TAP)
 
-#define TAP_CAPS GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL) ";" \
-                                 GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_FORMAT_INTERLACED, GST_VIDEO_FORMATS_ALL) ";" \
-                                 "image/jpeg; image/png")
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, TAP_CAPS);
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, TAP_CAPS);
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, CHECKPOINT_FRAME_CAPS);
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, CHECKPOINT_FRAME_CAPS);
 // clang-format on
 
 static void gst_checkpoint_tap_set_property(GObject *object, guint id, const GValue *value,

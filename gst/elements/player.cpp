@@ -9,7 +9,6 @@
 #include "core/names.h"
 #include "elements/buffer_output.h"
 #include "elements/error_table.h"
-#include "elements/identity_meta.h"
 #include "elements/lineage.h"
 
 namespace checkpoint {
@@ -285,19 +284,15 @@ GstFlowReturn Player::create_next(Replay &replay, const SourceConnection &connec
   *left_out = step->left_out;
   if (!step->frame) return GST_FLOW_EOS;
 
-  const uint64_t sequence = step->frame->row.sequence;
   BufferOptions options;
   options.video_meta = video_meta_;
   options.watch = &metas_;
-  Result<BufferPtr> buffer = make_buffer(std::move(*step->frame), *step->caps, options);
+  Result<BufferPtr> buffer =
+      make_replayed_buffer(connection.row(), std::move(*step->frame), *step->caps, options);
   if (!buffer.is_ok()) {
-    post_error(GST_ELEMENT(element_),
-               buffer.status().with_context("checkpoint " + connection.row().id.to_string() +
-                                            ", sequence " + std::to_string(sequence)));
+    post_error(GST_ELEMENT(element_), buffer.status());
     return GST_FLOW_ERROR;
   }
-  set_frame_identity(buffer->get(), {connection.row().fields.job_id, sequence,
-                                     regions_have_params(buffer->get()).value_or(false)});
   if (step->discont) GST_BUFFER_FLAG_SET(buffer->get(), GST_BUFFER_FLAG_DISCONT);
   *out = buffer->release();
   return GST_FLOW_OK;
@@ -439,95 +434,6 @@ std::optional<bool> Player::seek_event(GstEvent *event) {
                                                        static_cast<GstSegmentFlags>(request.flags));
   gst_event_set_seqnum(change, request.seqnum);
   return gst_pad_push_event(pad_, change);
-}
-
-void Player::decide_allocation(GstQuery *query) {
-  video_meta_ = gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
-  // Frames come in memory of their own; a pool would only be filled for nothing.
-  while (gst_query_get_n_allocation_pools(query) > 0)
-    gst_query_remove_nth_allocation_pool(query, 0);
-}
-
-GstCaps *Player::caps() const {
-  auto connected = connection();
-  if (!connected || connected->all_caps()[0].empty()) return nullptr;
-  GstCaps *caps = gst_caps_new_empty();
-  for (const auto &of_layer : connected->all_caps())
-    for (const auto &one : of_layer) gst_caps_append(caps, gst_caps_copy(one->caps()));
-  return caps;
-}
-
-std::optional<bool> Player::query(GstQuery *query) {
-  const GstQueryType type = GST_QUERY_TYPE(query);
-  if (type == GST_QUERY_FORMATS) {
-    gst_query_set_formats(query, 2, GST_FORMAT_TIME, GST_FORMAT_DEFAULT);
-    return true;
-  }
-  if (type == GST_QUERY_SCHEDULING) {
-    // The base class would start the source to find this out.
-    gst_query_set_scheduling(query, GST_SCHEDULING_FLAG_SEEKABLE, 1, -1, 0);
-    gst_query_add_scheduling_mode(query, GST_PAD_MODE_PUSH);
-    return true;
-  }
-  if (type == GST_QUERY_CONVERT) return convert(query);
-  if (type != GST_QUERY_DURATION && type != GST_QUERY_POSITION && type != GST_QUERY_SEEKING)
-    return std::nullopt;
-
-  GstFormat format;
-  if (type == GST_QUERY_DURATION)
-    gst_query_parse_duration(query, &format, nullptr);
-  else if (type == GST_QUERY_POSITION)
-    gst_query_parse_position(query, &format, nullptr);
-  else
-    gst_query_parse_seeking(query, &format, nullptr, nullptr, nullptr);
-  if (format != GST_FORMAT_TIME && format != GST_FORMAT_DEFAULT) return std::nullopt;
-  std::shared_ptr<Replay> replay;
-  std::shared_ptr<SourceConnection> c;
-  {
-    std::lock_guard lock(mutex_);
-    replay = replay_;
-    c = connection_;
-  }
-  if (!c) return false;
-  const bool time = format == GST_FORMAT_TIME;
-  const uint64_t first = time ? c->first_time() : c->first();
-  const uint64_t end = time ? c->end_time() : c->end();
-  if (type == GST_QUERY_SEEKING) {
-    const bool seekable = first != kNone;
-    gst_query_set_seeking(query, format, seekable, seekable ? static_cast<gint64>(first) : -1,
-                          static_cast<gint64>(end));
-    return true;
-  }
-  const uint64_t value = type == GST_QUERY_DURATION ? end
-                         : time                     ? replay->position()
-                                                    : replay->place();
-  if (value == kNone) return false;
-  if (type == GST_QUERY_DURATION)
-    gst_query_set_duration(query, format, static_cast<gint64>(value));
-  else
-    gst_query_set_position(query, format, static_cast<gint64>(value));
-  return true;
-}
-
-std::optional<bool> Player::convert(GstQuery *query) {
-  GstFormat from, to;
-  gint64 value;
-  gst_query_parse_convert(query, &from, &value, &to, nullptr);
-  const bool ours = (from == GST_FORMAT_TIME && to == GST_FORMAT_DEFAULT) ||
-                    (from == GST_FORMAT_DEFAULT && to == GST_FORMAT_TIME);
-  if (!ours) return std::nullopt;
-  auto c = connection();
-  if (!c || value < 0) return false;
-  const auto number = static_cast<uint64_t>(value);
-  const auto cancel = waiting();
-  if (from == GST_FORMAT_TIME && c->end_time() != kNone && number >= c->end_time()) {
-    gst_query_set_convert(query, from, value, to, static_cast<gint64>(c->end()));
-    return true;
-  }
-  auto found = from == GST_FORMAT_TIME ? c->place_at(number, *cancel) : c->time_of(number, *cancel);
-  if (!found.is_ok() || !*found) return false;
-  gst_query_set_convert(query, from, value, to, static_cast<gint64>(**found));
-  return true;
 }
 
 }  // namespace checkpoint

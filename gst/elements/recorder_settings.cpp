@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What settings can be told to be wrong before anything runs.
+#include "core/checkpoint_id.h"
 #include "core/codec.h"
 #include "core/names.h"
 #include "elements/json_setting.h"
@@ -18,10 +19,7 @@ Result<CheckpointFields> checked_fields(const RecorderSettings &s) {
   if (s.scenario && !s.scenario->empty())
     CHECKPOINT_RETURN_IF_ERROR(check_name("scenario", *s.scenario));
   if (!s.parent_id.empty()) {
-    given.parent = Uuid::parse(s.parent_id);
-    if (!given.parent)
-      return Status(Code::kInvalidArgument, "parent-id is no checkpoint id",
-                    "it looks like 1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b");
+    CHECKPOINT_ASSIGN_OR_RETURN(given.parent, parse_checkpoint_id("parent-id", s.parent_id));
   }
   if (!codec_available(s.writer.codec))
     return Status(Code::kUnsupported,

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "elements/buffer_output.h"
-#include "elements/identity_meta.h"
 #include "elements/source_connection.h"
 #include "lib/checkpoint.h"
 #include "lib/gio.h"
@@ -75,20 +74,16 @@ class Frames {
 
   Result<gpointer> sample_of(ReplayFrame frame) const {
     const FrameRow row = frame.row;
-    const auto context = [&](const Status &status) {
-      return status.with_context("checkpoint " + source_->row().id.to_string() + ", sequence " +
-                                 std::to_string(row.sequence));
-    };
     const auto caps = source_->caps(frame.layer, row.caps);
-    if (!caps) return context(Status(Code::kCorrupt, "its caps are not known"));
-    Result<BufferPtr> buffer = make_buffer(std::move(frame), *caps);
-    if (!buffer.is_ok()) return context(buffer.status());
-    set_frame_identity(buffer->get(), {source_->row().fields.job_id, row.sequence,
-                                       regions_have_params(buffer->get()).value_or(false)});
+    if (!caps)
+      return Status(Code::kCorrupt, "its caps are not known")
+          .with_context(frame_context(source_->row(), row.sequence));
+    CHECKPOINT_ASSIGN_OR_RETURN(const BufferPtr buffer,
+                                make_replayed_buffer(source_->row(), std::move(frame), *caps));
     // The sample takes the structure.
     GstStructure *info = gst_structure_new("GstCheckpointFrame", "index", G_TYPE_UINT64, row.index,
                                            "sequence", G_TYPE_UINT64, row.sequence, nullptr);
-    return static_cast<gpointer>(gst_sample_new(buffer->get(), caps->caps(), nullptr, info));
+    return static_cast<gpointer>(gst_sample_new(buffer.get(), caps->caps(), nullptr, info));
   }
 
   std::mutex mutex_;
@@ -256,9 +251,7 @@ GstSample *gst_checkpoint_frames_next(GstCheckpointFrames *frames, GCancellable 
                                       GError **error) {
   g_return_val_if_fail(GST_IS_CHECKPOINT_FRAMES(frames), nullptr);
   checkpoint::GioCancellation cancel(cancellable);
-  checkpoint::Result<gpointer> sample = (*frames->frames)->next(cancel);
-  if (!sample.is_ok()) return checkpoint::fail(error, sample.status());
-  return static_cast<GstSample *>(*sample);
+  return checkpoint::result_pointer<GstSample>((*frames->frames)->next(cancel), error);
 }
 
 /**
@@ -298,6 +291,5 @@ void gst_checkpoint_frames_next_async(GstCheckpointFrames *frames, GCancellable 
  */
 GstSample *gst_checkpoint_frames_next_finish(GstCheckpointFrames *frames, GAsyncResult *result,
                                              GError **error) {
-  g_return_val_if_fail(g_task_is_valid(result, frames), nullptr);
-  return static_cast<GstSample *>(g_task_propagate_pointer(G_TASK(result), error));
+  return checkpoint::finish_task<GstSample>(frames, result, error);
 }

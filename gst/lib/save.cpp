@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "core/checkpoint_id.h"
 #include "core/writer.h"
 #include "elements/buffer_input.h"
 #include "elements/event_codec.h"
@@ -186,10 +187,8 @@ Result<Uuid> save(const std::shared_ptr<StorePlace> &place, const SaveRequest &r
   CHECKPOINT_RETURN_IF_ERROR(check_fields(fields));
   fields.parent.reset();
   if (!request.state.parent.empty()) {
-    fields.parent = Uuid::parse(request.state.parent);
-    if (!fields.parent)
-      return Status(Code::kInvalidArgument, "parent-id is no checkpoint id",
-                    "it looks like 1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b");
+    CHECKPOINT_ASSIGN_OR_RETURN(fields.parent,
+                                parse_checkpoint_id("parent-id", request.state.parent));
   }
   std::optional<StoredFrames> stored;
   if (request.manifest && !request.manifest->empty()) {

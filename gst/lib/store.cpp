@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <gst/checkpoint/gstcheckpointstore.h>
+#include "lib/store.h"
 
-#include <algorithm>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "core/catalog.h"
+#include "core/checkpoint_id.h"
 #include "lib/checkpoint.h"
 #include "lib/gio.h"
 #include "lib/library.h"
@@ -49,14 +48,11 @@ using checkpoint::SaveRequest;
 using checkpoint::Status;
 using checkpoint::StorePlace;
 using checkpoint::Stores;
+using checkpoint::text_or_empty;
 using checkpoint::Uuid;
 using PlacePtr = std::shared_ptr<StorePlace>;
 
-constexpr unsigned kPage = 100;
-
 enum { PROP_0, PROP_FRAME_STORE, PROP_METADATA_STORE };
-
-std::string text_or_empty(const gchar *text) { return text ? text : ""; }
 
 void set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec) noexcept {
   auto *content = GST_CHECKPOINT_STORE(object)->content;
@@ -147,52 +143,6 @@ Result<gpointer> load(const PlacePtr &place, const CheckpointSelector &wanted,
   return static_cast<gpointer>(checkpoint::make_checkpoint(place, std::move(row)));
 }
 
-// Rows of a job, newest first; none where nothing was ever stored.
-Result<std::vector<CheckpointRow>> rows_of(StorePlace &place, checkpoint::CheckpointQuery query,
-                                           Cancellation &cancel) {
-  std::vector<CheckpointRow> all;
-  auto stores = place.open(Stores::Access::kRead, cancel);
-  if (stores.status().is(Code::kNotFound)) return all;
-  if (!stores.is_ok()) return stores.status();
-  query.limit = kPage;
-  for (;;) {
-    CHECKPOINT_ASSIGN_OR_RETURN(auto rows, (*stores)->metadata->list_checkpoints(query, cancel));
-    const bool last = rows.size() < query.limit;
-    if (!last) query.before = rows.back().key;
-    for (CheckpointRow &row : rows)
-      if (row.state != checkpoint::CheckpointState::kDeleted) all.push_back(std::move(row));
-    if (last) return all;
-  }
-}
-
-Result<gpointer> list(const PlacePtr &place, const std::string &job_id, Cancellation &cancel) {
-  checkpoint::CheckpointQuery query;
-  query.job_id = job_id;
-  query.branch = checkpoint::Branch();
-  CHECKPOINT_ASSIGN_OR_RETURN(auto rows, rows_of(*place, query, cancel));
-  // A stage stands where its newest version says.
-  std::map<std::string, int32_t> order;
-  for (const CheckpointRow &row : rows) order.emplace(row.fields.stage, row.fields.stage_index);
-  std::vector<std::pair<int32_t, std::string>> stages;
-  for (const auto &[stage, index] : order) stages.emplace_back(index, stage);
-  std::sort(stages.begin(), stages.end());
-  auto **names = g_new0(gchar *, stages.size() + 1);
-  for (size_t i = 0; i < stages.size(); i++) names[i] = g_strdup(stages[i].second.c_str());
-  return static_cast<gpointer>(names);
-}
-
-template <typename T>
-T *pointer(const Result<gpointer> &result, GError **error) {
-  if (!result.is_ok()) return checkpoint::fail(error, result.status());
-  return static_cast<T *>(*result);
-}
-
-template <typename T>
-T *finish(GstCheckpointStore *store, GAsyncResult *result, GError **error) {
-  g_return_val_if_fail(g_task_is_valid(result, store), nullptr);
-  return static_cast<T *>(g_task_propagate_pointer(G_TASK(result), error));
-}
-
 bool is_manifest(GVariant *variant) {
   return !variant || g_variant_is_of_type(variant, G_VARIANT_TYPE("a{ts}"));
 }
@@ -278,11 +228,12 @@ gchar *gst_checkpoint_store_save(GstCheckpointStore *store, const gchar *job_id,
   g_return_val_if_fail(GST_IS_CHECKPOINT_STATE(state), nullptr);
   g_return_val_if_fail(is_manifest(frames_manifest), nullptr);
   GioCancellation cancel(cancellable);
-  return pointer<gchar>(saved(store->content->place,
-                              save_request(job_id, stage, stage_index, state, frames_manifest,
-                                           is_scenario, scenario_label),
-                              cancel),
-                        error);
+  return checkpoint::result_pointer<gchar>(
+      saved(store->content->place,
+            save_request(job_id, stage, stage_index, state, frames_manifest, is_scenario,
+                         scenario_label),
+            cancel),
+      error);
 }
 
 /**
@@ -333,7 +284,7 @@ void gst_checkpoint_store_save_async(GstCheckpointStore *store, const gchar *job
  */
 gchar *gst_checkpoint_store_save_finish(GstCheckpointStore *store, GAsyncResult *result,
                                         GError **error) {
-  return finish<gchar>(store, result, error);
+  return checkpoint::finish_task<gchar>(store, result, error);
 }
 
 /**
@@ -357,7 +308,7 @@ GstCheckpointCheckpoint *gst_checkpoint_store_load(GstCheckpointStore *store, co
                                                    GError **error) {
   g_return_val_if_fail(GST_IS_CHECKPOINT_STORE(store), nullptr);
   GioCancellation cancel(cancellable);
-  return pointer<GstCheckpointCheckpoint>(
+  return checkpoint::result_pointer<GstCheckpointCheckpoint>(
       load(store->content->place, selector(job_id, stage), cancel), error);
 }
 
@@ -396,7 +347,7 @@ void gst_checkpoint_store_load_async(GstCheckpointStore *store, const gchar *job
  */
 GstCheckpointCheckpoint *gst_checkpoint_store_load_finish(GstCheckpointStore *store,
                                                           GAsyncResult *result, GError **error) {
-  return finish<GstCheckpointCheckpoint>(store, result, error);
+  return checkpoint::finish_task<GstCheckpointCheckpoint>(store, result, error);
 }
 
 /**
@@ -424,7 +375,8 @@ GstCheckpointCheckpoint *gst_checkpoint_store_load_scenario(GstCheckpointStore *
   GioCancellation cancel(cancellable);
   CheckpointSelector wanted = selector(job_id, stage);
   wanted.branch = {true, text_or_empty(scenario_label)};
-  return pointer<GstCheckpointCheckpoint>(load(store->content->place, wanted, cancel), error);
+  return checkpoint::result_pointer<GstCheckpointCheckpoint>(
+      load(store->content->place, wanted, cancel), error);
 }
 
 /**
@@ -444,107 +396,22 @@ GstCheckpointCheckpoint *gst_checkpoint_store_load_by_id(GstCheckpointStore *sto
                                                          GCancellable *cancellable,
                                                          GError **error) {
   g_return_val_if_fail(GST_IS_CHECKPOINT_STORE(store), nullptr);
+  const Result<Uuid> wanted_id = checkpoint::parse_checkpoint_id("id", text_or_empty(id));
+  if (!wanted_id.is_ok()) return checkpoint::fail(error, wanted_id.status());
   CheckpointSelector wanted;
-  wanted.id = Uuid::parse(text_or_empty(id));
+  wanted.id = *wanted_id;
   wanted.allow_partial = true;
-  if (!wanted.id)
-    return checkpoint::fail(error, Status(Code::kInvalidArgument, "that is no checkpoint id",
-                                          "it looks like 1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"));
   GioCancellation cancel(cancellable);
-  return pointer<GstCheckpointCheckpoint>(load(store->content->place, wanted, cancel), error);
+  return checkpoint::result_pointer<GstCheckpointCheckpoint>(
+      load(store->content->place, wanted, cancel), error);
 }
 
-/**
- * gst_checkpoint_store_list:
- * @store: a pair of stores
- * @job_id: the job
- * @cancellable: (nullable): ends the wait
- * @error: why not: %GST_CHECKPOINT_ERROR_UNAVAILABLE and others
- *
- * Lists the stages of a job that have a complete checkpoint of the base, in the order of their
- * index. A job that is not known has none. Waits for the stores.
- *
- * Returns: (transfer full) (nullable) (array zero-terminated=1): the stages; %NULL with @error set
- *
- * Since: 0.1
- */
-gchar **gst_checkpoint_store_list(GstCheckpointStore *store, const gchar *job_id,
-                                  GCancellable *cancellable, GError **error) {
-  g_return_val_if_fail(GST_IS_CHECKPOINT_STORE(store), nullptr);
-  GioCancellation cancel(cancellable);
-  return pointer<gchar *>(list(store->content->place, text_or_empty(job_id), cancel), error);
+namespace checkpoint {
+
+const std::shared_ptr<StorePlace> &place_of(GstCheckpointStore *store) {
+  return store->content->place;
 }
 
-/**
- * gst_checkpoint_store_list_async:
- * @store: a pair of stores
- * @job_id: the job
- * @cancellable: (nullable): ends the wait
- * @callback: (scope async): called in the thread-default main context of the caller
- * @user_data: for @callback
- *
- * gst_checkpoint_store_list() on another thread.
- *
- * Since: 0.1
- */
-void gst_checkpoint_store_list_async(GstCheckpointStore *store, const gchar *job_id,
-                                     GCancellable *cancellable, GAsyncReadyCallback callback,
-                                     gpointer user_data) {
-  g_return_if_fail(GST_IS_CHECKPOINT_STORE(store));
-  checkpoint::run_task(
-      store, cancellable, callback, user_data,
-      reinterpret_cast<gpointer>(gst_checkpoint_store_list_async),
-      [](gpointer names) { g_strfreev(static_cast<gchar **>(names)); },
-      [place = store->content->place, job = text_or_empty(job_id)](Cancellation &cancel) {
-        return list(place, job, cancel);
-      });
-}
+std::string text_or_empty(const gchar *text) { return text ? text : ""; }
 
-/**
- * gst_checkpoint_store_list_finish:
- * @store: a pair of stores
- * @result: what the callback got
- * @error: as of gst_checkpoint_store_list()
- *
- * Returns: (transfer full) (nullable) (array zero-terminated=1): the stages
- *
- * Since: 0.1
- */
-gchar **gst_checkpoint_store_list_finish(GstCheckpointStore *store, GAsyncResult *result,
-                                         GError **error) {
-  return finish<gchar *>(store, result, error);
-}
-
-/**
- * gst_checkpoint_store_list_checkpoints:
- * @store: a pair of stores
- * @job_id: the job
- * @with_scenarios: also those of what-if runs
- * @with_partial: also those that are not complete
- * @cancellable: (nullable): ends the wait
- * @error: why not: %GST_CHECKPOINT_ERROR_UNAVAILABLE and others
- *
- * Lists the checkpoints of a job, all versions, newest first. Waits for the stores.
- *
- * Returns: (transfer full) (nullable) (element-type GstCheckpointCheckpoint): the checkpoints, of
- *   which there may be none; %NULL also with @error set
- *
- * Since: 0.1
- */
-GList *gst_checkpoint_store_list_checkpoints(GstCheckpointStore *store, const gchar *job_id,
-                                             gboolean with_scenarios, gboolean with_partial,
-                                             GCancellable *cancellable, GError **error) {
-  g_return_val_if_fail(GST_IS_CHECKPOINT_STORE(store), nullptr);
-  GioCancellation cancel(cancellable);
-  checkpoint::CheckpointQuery query;
-  query.job_id = text_or_empty(job_id);
-  if (!with_scenarios) query.branch = checkpoint::Branch();
-  query.include_partial = with_partial != FALSE;
-  const PlacePtr &place = store->content->place;
-  auto rows = rows_of(*place, query, cancel);
-  if (!rows.is_ok()) return checkpoint::fail(error, rows.status());
-  GList *all = nullptr;
-  for (auto row = rows->rbegin(); row != rows->rend(); ++row)
-    all = g_list_prepend(all, checkpoint::make_checkpoint(place, std::move(*row)));
-  return all;
-}
+}  // namespace checkpoint

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tools/checkpoint_json.h"
+#include "store/state_name.h"
 
 #include "core/checkpoint_uri.h"
 #include "tools/checkpoint_name.h"
@@ -31,18 +32,6 @@ void date_field(Json &json, const char *name, int64_t milliseconds) {
 
 }  // namespace
 
-const char *state_text(CheckpointState state) {
-  switch (state) {
-    case CheckpointState::kPartial:
-      return "partial";
-    case CheckpointState::kComplete:
-      return "complete";
-    case CheckpointState::kDeleted:
-      return "deleted";
-  }
-  return "?";
-}
-
 void checkpoint_members(Json &json, const CheckpointRow &row) {
   const CheckpointFields &fields = row.fields;
   json.field("checkpoint", checkpoint_name(row))
@@ -54,7 +43,7 @@ void checkpoint_members(Json &json, const CheckpointRow &row) {
       .field("version", row.version)
       .field("is_scenario", fields.branch.is_scenario)
       .field("scenario_label", fields.branch.label)
-      .field("state", state_text(row.state))
+      .field("state", state_name(row.state))
       .field("reason", row.reason)
       .key("parent_id");
   fields.parent ? json.value(fields.parent->to_string()) : json.null();

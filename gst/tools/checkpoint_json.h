@@ -7,8 +7,6 @@
 
 namespace checkpoint::tool {
 
-const char *state_text(CheckpointState state);  // "complete"
-
 // An object: the fields of the row of the view stage_checkpoints under the names there, but for
 // those with one entry per frame, and what else is known of it.
 void checkpoint_json(Json &json, const CheckpointRow &row);

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "core/condition_parser.h"
 #include "elements/gst_handles.h"
 #include "tools/call.h"
 #include "tools/detection_writer.h"
+#include "tools/frame_choice.h"
 #include "tools/frame_picker.h"
 #include "tools/json.h"
 #include "tools/output_file.h"
@@ -120,16 +120,13 @@ Status write_folder(const std::shared_ptr<Stores> &stores,
 
 int run_export(Call &call) {
   Export wanted;
-  std::optional<std::string> scenario, select, image;
-  bool partial = false;
+  std::optional<std::string> image;
+  FrameChoice choice;
   Options options;
   options.text("image", 'i', "png|jpeg", "What frames in a folder are (png)", &image);
   options.text("encoder", 0, "ELEMENTS", "Encoder and muxer of a video file, as in gst-launch-1.0",
                &wanted.encoder);
-  options.text("select", 0, "EXPRESSION", "Only frames that match, as checkpointsrc selects them",
-               &select);
-  options.text("scenario", 0, "LABEL", "Of this scenario ('': that without a label)", &scenario);
-  options.flag("partial", 'p', "The newest one, be it complete or not", &partial);
+  choice.add_options(options);
   options.flag("force", 0, "Replace what is there", &wanted.force);
   if (auto code = call.parse(std::move(options), 2, 2)) return *code;
   wanted.path = call.arguments()[1];
@@ -142,22 +139,14 @@ int run_export(Call &call) {
   if (!format && !video && !extension.empty())
     return call.usage("the name " + quoted(wanted.path) +
                       " says neither .jsonl, .csv, .json (COCO), .mkv, .mp4, .webm nor a folder");
-  PlaylistOptions playing;
-  if (select) {
-    auto condition = parse_condition(*select);
-    if (!condition.is_ok()) return call.usage("--select: " + condition.status().message());
-    playing.select = std::move(*condition);
-  }
+  if (Status status = choice.check(); !status.is_ok()) return call.usage(status.message());
 
   Done done;
   const auto run = [&]() -> Status {
     if (format || video) CHECKPOINT_RETURN_IF_ERROR(check_free_name(wanted.path, wanted.force));
-    CHECKPOINT_ASSIGN_OR_RETURN(const auto stores, call.open(Stores::Access::kRead));
-    CHECKPOINT_ASSIGN_OR_RETURN(const CheckpointRow row,
-                                call.find(*stores, call.arguments()[0], scenario, partial));
-    CHECKPOINT_ASSIGN_OR_RETURN(
-        const auto playlist,
-        Playlist::open(stores->metadata, row, std::move(playing), call.cancel()));
+    CHECKPOINT_ASSIGN_OR_RETURN(const FrameChoice::Chosen chosen, choice.open(call));
+    const auto &stores = chosen.stores;
+    const auto &playlist = chosen.playlist;
     Progress progress(call.out(), "exporting", "frames");
     if (format)
       return write_detections(*stores, playlist, *format, wanted, progress, done, call.cancel());

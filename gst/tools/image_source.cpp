@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "elements/gst_handles.h"
+#include "tools/input_file.h"
 #include "tools/text.h"
 
 namespace checkpoint::tool {
@@ -84,17 +85,11 @@ class Folder : public ImageSource {
 
  private:
   static Result<SamplePtr> read(const std::string &path) {
-    gchar *contents = nullptr;
-    gsize size = 0;
-    GError *error = nullptr;
-    if (!g_file_get_contents(path.c_str(), &contents, &size, &error)) {
-      Status status(Code::kNotFound, error->message);
-      g_error_free(error);
-      return status;
-    }
-    const std::string_view bytes(contents, size);
+    const Result<std::string> contents = read_file(path);
+    if (!contents.is_ok()) return contents.status();
+    const std::string_view bytes = *contents;
     const std::optional<PictureSize> found = picture_size(bytes);
-    BufferPtr buffer(gst_buffer_new_wrapped(contents, size));
+    BufferPtr buffer(gst_buffer_new_memdup(bytes.data(), bytes.size()));
     if (!found)
       return Status(Code::kUnsupported, tool::quoted(path) + " is no PNG and no JPEG picture");
     CapsPtr caps(gst_caps_new_simple(found->png ? "image/png" : "image/jpeg", "width", G_TYPE_INT,

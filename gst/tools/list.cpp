@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/names.h"
+#include "store/state_name.h"
 #include "tools/call.h"
 #include "tools/checkpoint_json.h"
 #include "tools/checkpoint_name.h"
@@ -100,7 +101,7 @@ void add_row(Table &table, const Wanted &wanted, const CheckpointRow &row) {
   const Branch &branch = row.fields.branch;
   if (wanted.scenarios || wanted.scenario)
     cells.push_back(!branch.is_scenario ? "" : branch.label.empty() ? "(no label)" : branch.label);
-  if (wanted.partial) cells.emplace_back(state_text(row.state));
+  if (wanted.partial) cells.emplace_back(state_name(row.state));
   for (std::string cell :
        {std::to_string(row.frames), bytes_text(row.bytes_new), bytes_text(row.bytes_reused),
         time_text(row.created_at), row.id.to_string()})

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string_view>
 
+#include "tools/input_file.h"
 #include "tools/text.h"
 
 namespace checkpoint::tool {
@@ -271,16 +272,7 @@ Result<Notes> parse_coco(const std::string &text) {
 }
 
 Result<Notes> read_notes(const std::string &path) {
-  gchar *contents = nullptr;
-  gsize size = 0;
-  GError *error = nullptr;
-  if (!g_file_get_contents(path.c_str(), &contents, &size, &error)) {
-    Status status(Code::kNotFound, error->message);
-    g_error_free(error);
-    return status;
-  }
-  const std::string text(contents, size);
-  g_free(contents);
+  CHECKPOINT_ASSIGN_OR_RETURN(const std::string text, read_file(path));
   const auto ends_with = [&](const char *end) { return path.ends_with(end); };
   Result<Notes> notes = ends_with(".csv")    ? parse_csv(text)
                         : ends_with(".json") ? parse_coco(text)

@@ -3,6 +3,7 @@
 #include "core/retention.h"
 
 #include "core/names.h"
+#include "store/state_name.h"
 #include "tools/call.h"
 #include "tools/checkpoint_json.h"
 #include "tools/checkpoint_name.h"
@@ -40,7 +41,7 @@ void show_plan(Call &call, const DeletionPlan &plan) {
                !branch.is_scenario    ? ""
                : branch.label.empty() ? "(no label)"
                                       : branch.label,
-               row.pinned ? "pinned" : state_text(row.state), std::to_string(row.frames),
+               row.pinned ? "pinned" : state_name(row.state), std::to_string(row.frames),
                time_text(row.created_at)});
   }
   table.flush();

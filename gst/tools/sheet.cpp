@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/condition_parser.h"
 #include "tools/call.h"
 #include "tools/checkpoint_name.h"
 #include "tools/diff_text.h"
+#include "tools/frame_choice.h"
 #include "tools/frame_picker.h"
 #include "tools/json.h"
 #include "tools/output_file.h"
@@ -102,27 +102,18 @@ Status write_sheet(const std::vector<Tile> &tiles, const Sheet &sheet, const std
 
 int run_sheet(Call &call) {
   Sheet sheet;
-  std::optional<std::string> scenario, select;
-  bool partial = false;
+  FrameChoice choice;
   Options options;
   options.number("tiles", 'n', "N", "Frames at most, evenly spread (12)", &sheet.tiles);
   options.number("columns", 'c', "N", "Side by side (4)", &sheet.columns);
   options.number("width", 'w', "PIXELS", "Of each frame (320)", &sheet.width);
-  options.text("select", 0, "EXPRESSION", "Only frames that match, as checkpointsrc selects them",
-               &select);
-  options.text("scenario", 0, "LABEL", "Of this scenario ('': that without a label)", &scenario);
-  options.flag("partial", 'p', "The newest one, be it complete or not", &partial);
+  choice.add_options(options);
   options.flag("force", 0, "Replace a file that is there", &sheet.force);
   if (auto code = call.parse(std::move(options), 2, 2)) return *code;
   if (sheet.tiles < 1 || sheet.tiles > 1000) return call.usage("--tiles takes 1 to 1000");
   if (sheet.columns < 1 || sheet.columns > 100) return call.usage("--columns takes 1 to 100");
   if (sheet.width < 32 || sheet.width > 4096) return call.usage("--width takes 32 to 4096");
-  PlaylistOptions playing;
-  if (select) {
-    auto condition = parse_condition(*select);
-    if (!condition.is_ok()) return call.usage("--select: " + condition.status().message());
-    playing.select = std::move(*condition);
-  }
+  if (Status status = choice.check(); !status.is_ok()) return call.usage(status.message());
   const std::string &path = call.arguments()[1];
   if (Status status = check_free_name(path, sheet.force); !status.is_ok()) return call.fail(status);
   gst_init(nullptr, nullptr);
@@ -131,17 +122,13 @@ int run_sheet(Call &call) {
   uint64_t detections = 0;
   std::vector<Tile> tiles;
   const auto draw = [&]() -> Status {
-    CHECKPOINT_ASSIGN_OR_RETURN(const auto stores, call.open(Stores::Access::kRead));
-    CHECKPOINT_ASSIGN_OR_RETURN(const CheckpointRow row,
-                                call.find(*stores, call.arguments()[0], scenario, partial));
-    CHECKPOINT_ASSIGN_OR_RETURN(
-        const auto playlist,
-        Playlist::open(stores->metadata, row, std::move(playing), call.cancel()));
+    CHECKPOINT_ASSIGN_OR_RETURN(const FrameChoice::Chosen chosen, choice.open(call));
+    const auto &[stores, row, playlist] = chosen;
     CHECKPOINT_ASSIGN_OR_RETURN(const std::vector<uint64_t> places,
                                 sample_places(playlist, sheet.tiles, call.cancel()));
     if (places.empty())
-      return {Code::kNotFound, select ? "no frame matches" : "the checkpoint has no frames"};
-    title = side_text(row) + (select ? "  where " + *select : "");
+      return {Code::kNotFound, choice.select ? "no frame matches" : "the checkpoint has no frames"};
+    title = side_text(row) + (choice.select ? "  where " + *choice.select : "");
     Progress progress(call.out(), "drawing", "frames");
     FramePicker picker(stores, playlist);
     for (uint64_t place : places) {

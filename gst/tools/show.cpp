@@ -4,6 +4,7 @@
 
 #include "core/frame_fetcher.h"
 #include "core/names.h"
+#include "store/state_name.h"
 #include "tools/call.h"
 #include "tools/checkpoint_json.h"
 #include "tools/checkpoint_name.h"
@@ -114,7 +115,7 @@ void print_row(Terminal &out, const CheckpointRow &row, const Details &details) 
   if (fields.branch.is_scenario)
     lines.add("scenario", fields.branch.label.empty() ? "(no label)" : fields.branch.label);
   lines.add("state",
-            std::string(state_text(row.state)) + (row.reason.empty() ? "" : ": " + row.reason));
+            std::string(state_name(row.state)) + (row.reason.empty() ? "" : ": " + row.reason));
   lines.add("created", time_text(row.created_at));
   lines.add("completed", time_text(row.completed_at));
   lines.add("frames", std::to_string(row.frames));

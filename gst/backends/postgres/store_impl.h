@@ -10,6 +10,7 @@
 
 #include "backends/postgres/error.h"
 #include "backends/postgres/pool.h"
+#include "common/status_of.h"
 #include "store/metadata_store.h"
 
 namespace checkpoint::postgres {
@@ -112,12 +113,6 @@ class PostgresStore : public MetadataStore {
                        std::span<const MovedPayload> moves, Cancellation &cancel) override;
 
  private:
-  static const Status &status_of(const Status &status) { return status; }
-  template <typename T>
-  static const Status &status_of(const Result<T> &result) {
-    return result.status();
-  }
-
   Status check_open() const;
 
   // Runs body(Connection &), which gives a Status or a Result, in one write transaction; again when
@@ -131,7 +126,7 @@ class PostgresStore : public MetadataStore {
       Transaction transaction(session.connection());
       CHECKPOINT_RETURN_IF_ERROR(transaction.begin_write());
       auto result = body(session.connection());
-      CHECKPOINT_RETURN_IF_ERROR(status_of(result));
+      CHECKPOINT_RETURN_IF_ERROR(checkpoint::status_of(result));
       Status committed = transaction.commit();
       if (committed.is(Code::kUnknownOutcome)) return connection_lost(location_);
       CHECKPOINT_RETURN_IF_ERROR(committed);
@@ -153,8 +148,9 @@ class PostgresStore : public MetadataStore {
     Retry retry(location_);
     for (;;) {
       auto result = attempt();
-      if (status_of(result).is_ok() || !retry.again(status_of(result), cancel)) {
-        if (!status_of(result).is_ok()) CHECKPOINT_RETURN_IF_ERROR(cancel.check());
+      if (checkpoint::status_of(result).is_ok() ||
+          !retry.again(checkpoint::status_of(result), cancel)) {
+        if (!checkpoint::status_of(result).is_ok()) CHECKPOINT_RETURN_IF_ERROR(cancel.check());
         return result;
       }
     }

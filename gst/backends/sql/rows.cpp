@@ -10,18 +10,6 @@
 
 namespace checkpoint::sql {
 
-const char *state_name(CheckpointState state) {
-  switch (state) {
-    case CheckpointState::kPartial:
-      return "partial";
-    case CheckpointState::kComplete:
-      return "complete";
-    case CheckpointState::kDeleted:
-      break;
-  }
-  return "deleted";
-}
-
 CheckpointState state_from(const std::string &name) {
   if (name == "partial") return CheckpointState::kPartial;
   if (name == "complete") return CheckpointState::kComplete;

@@ -14,10 +14,10 @@
 #include "common/status.h"
 #include "store/metadata_store.h"
 #include "store/model.h"
+#include "store/state_name.h"
 
 namespace checkpoint::sql {
 
-const char *state_name(CheckpointState state);
 CheckpointState state_from(const std::string &name);
 PackState pack_state_from(const std::string &name);
 

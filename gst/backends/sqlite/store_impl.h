@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backends/sqlite/pool.h"
+#include "common/status_of.h"
 #include "store/metadata_store.h"
 
 namespace checkpoint::sqlite {
@@ -120,12 +121,6 @@ class SqliteStore : public MetadataStore {
  private:
   Result<Pools> pools();
 
-  static const Status &status_of(const Status &status) { return status; }
-  template <typename T>
-  static const Status &status_of(const Result<T> &result) {
-    return result.status();
-  }
-
   // Runs body(Connection &), which gives a Status or a Result, in one write transaction. The body
   // ends its queries before it returns.
   template <typename F>
@@ -136,7 +131,7 @@ class SqliteStore : public MetadataStore {
     Transaction transaction(session.connection());
     CHECKPOINT_RETURN_IF_ERROR(transaction.begin_write());
     auto result = body(session.connection());
-    CHECKPOINT_RETURN_IF_ERROR(status_of(result));
+    CHECKPOINT_RETURN_IF_ERROR(checkpoint::status_of(result));
     CHECKPOINT_RETURN_IF_ERROR(transaction.commit());
     return result;
   }
