@@ -31,6 +31,11 @@ void FaultyFrameStore::shorten(const std::string &name, uint64_t size) {
   shortened_[name] = size;
 }
 
+void FaultyFrameStore::hide_in_listings(std::set<std::string> names) {
+  std::lock_guard lock(mutex_);
+  hidden_ = std::move(names);
+}
+
 void FaultyFrameStore::set_down(bool down) {
   std::lock_guard lock(mutex_);
   down_ = down;
@@ -191,7 +196,15 @@ Status FaultyFrameStore::list(const std::string &prefix,
                               Cancellation &cancel) {
   FrameStoreCall call{"list", prefix};
   CHECKPOINT_RETURN_IF_ERROR(begin(call, cancel));
-  return end(call, inner_->list(prefix, each, cancel), cancel);
+  std::set<std::string> hidden;
+  {
+    std::lock_guard lock(mutex_);
+    hidden = hidden_;
+  }
+  const auto show = [&](const ObjectInfo &object) {
+    return hidden.count(object.name) > 0 || each(object);
+  };
+  return end(call, inner_->list(prefix, show, cancel), cancel);
 }
 
 Status FaultyFrameStore::remove(const std::string &name, Cancellation &cancel) {

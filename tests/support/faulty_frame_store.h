@@ -54,6 +54,8 @@ class FaultyFrameStore : public FrameStore {
   void flip_byte(const std::string &name, uint64_t offset);
   // The object is seen to end there: gets past it are kTruncated, and stat() says so.
   void shorten(const std::string &name, uint64_t size);
+  // Listings don't show these; all else finds them.
+  void hide_in_listings(std::set<std::string> names);
   // Everything is kUnavailable while it is down.
   void set_down(bool down);
   void set_traits(const Traits &traits);
@@ -93,6 +95,7 @@ class FaultyFrameStore : public FrameStore {
   std::map<std::string, std::vector<Status>> failures_;  // of each call
   std::map<std::string, std::set<uint64_t>> flipped_;
   std::map<std::string, uint64_t> shortened_;
+  std::set<std::string> hidden_;
   bool down_ = false;
   std::optional<Traits> traits_;
   std::map<std::string, uint64_t> calls_;

@@ -38,6 +38,7 @@ struct Housekeeping : Home, Place {
     if (plain) options.pack_size = 0;
     CheckpointWriter writer(opener(), options, news);
     CheckpointFields wanted = fields(stage);
+    wanted.branch = branch;
     wanted.parent = parent;
     ck_assert(writer.set_caps("video/x-raw").is_ok());
     ck_assert(writer.begin(wanted, false).is_ok());
@@ -106,6 +107,7 @@ struct Housekeeping : Home, Place {
     return names;
   }
   Cancellation cancel;
+  Branch branch;  // of what is stored from now on
 };
 
 inline bool nothing_done(const CollectResult &result) {
