@@ -6,6 +6,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -225,12 +227,35 @@ GST_START_TEST(links_lead_somewhere) {
 }
 GST_END_TEST
 
+// docs/reliability.md names tests; each of them is run.
+GST_START_TEST(tests_that_are_named_exist) {
+  namespace fs = std::filesystem;
+  const std::regex added("tcase_add_[a-z_]*test\\(\\s*tc,\\s*(g[0-9]{2}_\\w+)");
+  const std::regex named("`(g[0-9]{2}_\\w+)`");
+  const auto matches = [](const std::string &text, const std::regex &pattern) {
+    std::set<std::string> found;
+    for (std::sregex_iterator at(text.begin(), text.end(), pattern), end; at != end; ++at)
+      found.insert((*at)[1]);
+    return found;
+  };
+  std::set<std::string> run;
+  for (const auto &entry :
+       fs::recursive_directory_iterator(fs::path(DOCS_DIR).parent_path() / "tests"))
+    if (entry.path().extension() == ".cpp") run.merge(matches(read_file(entry.path()), added));
+  const std::set<std::string> promised = matches(read_page("reliability"), named);
+  ck_assert_uint_gt(promised.size(), 40);
+  for (const std::string &name : promised)
+    ck_assert_msg(run.count(name) > 0, "no test %s", name.c_str());
+}
+GST_END_TEST
+
 static Suite *docs_suite() {
   Suite *suite = suite_create("docs");
   TCase *tc = tcase_create("docs");
   suite_add_tcase(suite, tc);
   tcase_add_loop_test(tc, properties_are_documented_as_they_are, 0, G_N_ELEMENTS(kElements));
   tcase_add_test(tc, links_lead_somewhere);
+  tcase_add_test(tc, tests_that_are_named_exist);
   tcase_add_loop_test(tc, example_lines_can_be_parsed, 0, G_N_ELEMENTS(kPages));
   return suite;
 }
