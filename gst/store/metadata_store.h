@@ -100,6 +100,15 @@ struct MatchQuery {
   unsigned limit = 64;
 };
 
+// A checkpoint that a repair found in the frame store.
+struct RestoredCheckpoint {
+  Uuid id;
+  CheckpointFields fields;
+  uint32_t version = 0;
+  uint64_t epoch = 0;      // the highest of its commits
+  int64_t created_at = 0;  // milliseconds since 1970, UTC
+};
+
 class MetadataStore : public HousekeepingStore {
  public:
   // Where it is, for messages; no secret in it.
@@ -172,6 +181,16 @@ class MetadataStore : public HousekeepingStore {
   // pack was condemned meanwhile. kInvalidArgument: the commit is not the next one of a partial
   // checkpoint, its frames don't follow those there are, or a used pack was never put.
   virtual Status commit(const Lease &lease, const CommitBatch &batch, Cancellation &cancel) = 0;
+
+  // --- repairing; see core/repair.h
+  // As create_checkpoint(), but with that version and date. No later checkpoint of the stage gets
+  // this version or a lower one, and no later lease this epoch or a lower one; `lease` gets its new
+  // epoch. kAlreadyExists, changing nothing: the id or the version is taken.
+  virtual Result<CheckpointRow> restore_checkpoint(Lease &lease,
+                                                   const RestoredCheckpoint &checkpoint,
+                                                   Cancellation &cancel) = 0;
+  // Takes the place of a metadata store that was lost: its uuid stands in the frame store's marker.
+  virtual Status take_place_of(const Uuid &lost, Cancellation &cancel) = 0;
 
   // --- reading
   virtual Result<std::vector<CheckpointRow>> list_checkpoints(const CheckpointQuery &query,

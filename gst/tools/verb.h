@@ -44,5 +44,6 @@ int run_pin(Call &call);
 int run_unpin(Call &call);
 int run_rm(Call &call);
 int run_gc(Call &call);
+int run_repair(Call &call);
 
 }  // namespace checkpoint::tool

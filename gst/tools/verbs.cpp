@@ -159,6 +159,18 @@ Examples:
   gst-checkpoint-1.0 gc --yes --grace 36h
 )",
      run_gc},
+    {"repair", "", "Makes lost metadata again from the frame store alone",
+     R"(Each pack tells what it is part of. All checkpoints whose packs are there come back into a new and
+empty metadata store, with their ids, versions, frames, events and detections; also deleted ones that
+were not collected. What only the database knew does not: pins, why a partial checkpoint stopped, and
+when a complete one was completed. The lost metadata store must not be used any more after that.
+The exit code is 0 when nothing is lost, 3 when something is, which is counted, and 1 when it failed.
+
+Examples:
+  gst-checkpoint-1.0 repair --frame-store s3://bucket/films --metadata-store sqlite:new.db --dry-run
+  gst-checkpoint-1.0 repair --frame-store s3://bucket/films --metadata-store sqlite:new.db
+)",
+     run_repair},
 };
 
 }  // namespace

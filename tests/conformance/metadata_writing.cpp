@@ -398,6 +398,42 @@ GST_START_TEST(g23_a_commit_that_uses_a_condemned_pack_is_refused) {
 }
 GST_END_TEST
 
+GST_START_TEST(a_checkpoint_is_restored_as_it_was) {
+  Fixture f(__i__);
+  const CheckpointRow first = f.add_checkpoint("detect");
+  RestoredCheckpoint lost{Uuid::random(), f.fields("detect"), 7, 40, 1500000000123};
+  lost.fields.stage_index = 3;
+  lost.fields.filtered_frame_sequences = {{1, UINT64_MAX}};
+  const Lease before = f.lease;
+  f.checkpoint = MUST(f.store->restore_checkpoint(f.lease, lost, f.cancel));
+  ck_assert(f.checkpoint.id == lost.id && f.checkpoint.version == 7);
+  ck_assert(f.checkpoint.created_at == 1500000000123 && f.checkpoint.fields.stage_index == 3);
+  ck_assert(f.checkpoint.state == CheckpointState::kPartial);
+  ck_assert(f.checkpoint.fields.filtered_frame_sequences == lost.fields.filtered_frame_sequences);
+  ck_assert(f.lease.epoch == 40);
+  FAILS_WITH(Code::kLeaseLost,
+             f.store->create_checkpoint(before, Uuid::random(), f.fields("detect"), f.cancel));
+  // The id, then the version is taken.
+  lost.version = 8;
+  FAILS_WITH(Code::kAlreadyExists, f.store->restore_checkpoint(f.lease, lost, f.cancel));
+  lost.version = first.version;
+  lost.id = Uuid::random();
+  FAILS_WITH(Code::kAlreadyExists, f.store->restore_checkpoint(f.lease, lost, f.cancel));
+  // An earlier one takes nothing back.
+  lost.version = 2;
+  lost.epoch = 5;
+  MUST(f.store->restore_checkpoint(f.lease, lost, f.cancel));
+  ck_assert(f.lease.epoch == 40);
+  f.commits = f.frames = 0;
+  f.commit(f.next_commit(2));
+  ck_assert(f.add_checkpoint("detect").version == 8 && f.lease.epoch == 41);
+
+  const Uuid store = Uuid::random();
+  MUST(f.store->take_place_of(store, f.cancel));
+  ck_assert(MUST(f.another()->uuid(f.cancel)) == store);
+}
+GST_END_TEST
+
 void checkpoint::conformance::add_writing_tests(TCase *tc, int stores) {
   tcase_add_loop_test(tc, g17_versions_count_per_stage_and_branch_and_are_never_given_again, 0,
                       stores);
@@ -413,4 +449,5 @@ void checkpoint::conformance::add_writing_tests(TCase *tc, int stores) {
   tcase_add_loop_test(tc, g23_payloads_in_condemned_packs_are_not_found, 0, stores);
   tcase_add_loop_test(tc, g23_pins_hold_or_say_that_they_came_too_late, 0, stores);
   tcase_add_loop_test(tc, g23_a_commit_that_uses_a_condemned_pack_is_refused, 0, stores);
+  tcase_add_loop_test(tc, a_checkpoint_is_restored_as_it_was, 0, stores);
 }

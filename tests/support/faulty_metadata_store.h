@@ -131,6 +131,16 @@ class FaultyMetadataStore : public MetadataStore {
   Status commit(const Lease &lease, const CommitBatch &batch, Cancellation &cancel) override {
     return through<Status>("commit", cancel, [&] { return inner_->commit(lease, batch, cancel); });
   }
+  Result<CheckpointRow> restore_checkpoint(Lease &lease, const RestoredCheckpoint &checkpoint,
+                                           Cancellation &cancel) override {
+    return through<Result<CheckpointRow>>("restore_checkpoint", cancel, [&] {
+      return inner_->restore_checkpoint(lease, checkpoint, cancel);
+    });
+  }
+  Status take_place_of(const Uuid &lost, Cancellation &cancel) override {
+    return through<Status>("take_place_of", cancel,
+                           [&] { return inner_->take_place_of(lost, cancel); });
+  }
   Result<std::vector<CheckpointRow>> list_checkpoints(const CheckpointQuery &query,
                                                       Cancellation &cancel) override {
     return through<Result<std::vector<CheckpointRow>>>(

@@ -90,6 +90,13 @@ Home::Home() : pair_(store_pair()) {
 }
 
 Home::~Home() {
+  if (pair_.rows == "postgres") drop_metadata();
+}
+
+void Home::drop_metadata() const {
+  if (pair_.rows == "sqlite")
+    for (const char *end : {"", "-wal", "-shm", "-journal"})
+      std::remove((database() + end).c_str());
 #ifdef HAVE_POSTGRES
   if (pair_.rows != "postgres") return;
   const Status dropped =

@@ -51,6 +51,8 @@ class Home : public TempDir {
   std::string value(const std::string &sql) const;
   // Are our tables there?
   bool has_rows() const;
+  // Loses the metadata; nobody may have them open.
+  void drop_metadata() const;
   // The place of the frames, past the elements.
   std::shared_ptr<FrameStore> open_frames() const;
   // Bytes in all objects of the frame store.

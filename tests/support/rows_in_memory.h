@@ -81,6 +81,11 @@ class RowsInMemory : public MetadataStore {
     return none();
   }
   Status commit(const Lease &, const CommitBatch &, Cancellation &) override { return none(); }
+  Result<CheckpointRow> restore_checkpoint(Lease &, const RestoredCheckpoint &,
+                                           Cancellation &) override {
+    return none();
+  }
+  Status take_place_of(const Uuid &, Cancellation &) override { return none(); }
   Result<std::vector<CheckpointRow>> list_checkpoints(const CheckpointQuery &,
                                                       Cancellation &) override {
     return none();

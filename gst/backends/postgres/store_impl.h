@@ -55,6 +55,10 @@ class PostgresStore : public MetadataStore {
                                       Cancellation &cancel) override;
   Status commit(const Lease &lease, const CommitBatch &batch, Cancellation &cancel) override;
 
+  Result<CheckpointRow> restore_checkpoint(Lease &lease, const RestoredCheckpoint &checkpoint,
+                                           Cancellation &cancel) override;
+  Status take_place_of(const Uuid &lost, Cancellation &cancel) override;
+
   Result<std::vector<CheckpointRow>> list_checkpoints(const CheckpointQuery &query,
                                                       Cancellation &cancel) override;
   Result<CheckpointRow> get_checkpoint(const Uuid &id, Cancellation &cancel) override;

@@ -30,39 +30,97 @@ Result<int64_t> take_version(Connection &db, const Lease &lease) {
   return version;
 }
 
+Status check_stage(const Lease &lease, const CheckpointFields &fields) {
+  if (fields.stage == lease.stage && fields.branch == lease.branch) return Status::ok();
+  return {Code::kInvalidArgument, "the checkpoint is not of the stage that is leased"};
+}
+
+// Neither its id nor its version may be taken.
+Status check_unknown(Connection &db, const Lease &lease, const RestoredCheckpoint &checkpoint) {
+  Query query = db.query(
+      "SELECT 1 FROM @checkpoint WHERE id = $1 OR (job = $2 AND is_scenario = $3 AND "
+      "scenario_label = $4 AND stage = $5 AND version = $6)");
+  const bool taken = query
+                         .bind(checkpoint.id, lease.job, lease.branch.is_scenario,
+                               lease.branch.label, lease.stage, checkpoint.version)
+                         .next();
+  CHECKPOINT_RETURN_IF_ERROR(query.status());
+  if (!taken) return Status::ok();
+  return {Code::kAlreadyExists, "another checkpoint has the id or the version of checkpoint " +
+                                    checkpoint.id.to_string()};
+}
+
+// `created_at`: now, where it is not given.
+Result<CheckpointRow> insert_checkpoint(Connection &db, const Lease &lease, const Uuid &id,
+                                        const CheckpointFields &fields, int64_t version,
+                                        const std::optional<int64_t> &created_at) {
+  std::optional<std::string> filtered;
+  if (fields.filtered_frame_sequences) filtered = numbers_to_json(*fields.filtered_frame_sequences);
+  std::optional<double> milliseconds;
+  if (created_at) milliseconds = static_cast<double>(*created_at);
+  CHECKPOINT_RETURN_IF_ERROR(
+      db.query("INSERT INTO @checkpoint (id, job, is_scenario, scenario_label, stage, "
+               "stage_index, version, parent, frames_prefix, stage_output_key, stats, "
+               "config_snapshot, config_overrides, config_declared, video_path, profile_name, "
+               "filtered_frame_sequences, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
+               "$9, $10, $11, $12, $13, $14, $15, $16, $17, "
+               "coalesce(timestamptz 'epoch' + $18 * interval '1 millisecond', clock_timestamp()))")
+          .bind(id, lease.job, lease.branch.is_scenario, lease.branch.label, lease.stage,
+                fields.stage_index, version, fields.parent, fields.frames_prefix,
+                fields.stage_output_key, fields.stats, fields.config_snapshot,
+                fields.config_overrides, fields.config_declared, fields.video_path,
+                fields.profile_name, filtered, milliseconds)
+          .run());
+  bool found = false;
+  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow row, checkpoint_with_id(db, id, &found));
+  if (!found) return Status(Code::kInternal, "a checkpoint's row is gone");
+  if (row.fields.job_id != fields.job_id)
+    return Status(Code::kInvalidArgument, "the checkpoint is not of the job that is leased");
+  return row;
+}
+
 }  // namespace
 
 Result<CheckpointRow> PostgresStore::create_checkpoint(const Lease &lease, const Uuid &id,
                                                        const CheckpointFields &fields,
                                                        Cancellation &cancel) {
-  if (fields.stage != lease.stage || !(fields.branch == lease.branch))
-    return Status(Code::kInvalidArgument, "the checkpoint is not of the stage that is leased");
+  CHECKPOINT_RETURN_IF_ERROR(check_stage(lease, fields));
   return write(cancel, [&](Connection &db) -> Result<CheckpointRow> {
     CHECKPOINT_RETURN_IF_ERROR(check_lease(db, lease));
     bool found = false;
     CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow known, checkpoint_with_id(db, id, &found));
     if (found) return known;
     CHECKPOINT_ASSIGN_OR_RETURN(int64_t version, take_version(db, lease));
-    std::optional<std::string> filtered;
-    if (fields.filtered_frame_sequences)
-      filtered = numbers_to_json(*fields.filtered_frame_sequences);
+    return insert_checkpoint(db, lease, id, fields, version, std::nullopt);
+  });
+}
+
+Result<CheckpointRow> PostgresStore::restore_checkpoint(Lease &lease,
+                                                        const RestoredCheckpoint &checkpoint,
+                                                        Cancellation &cancel) {
+  CHECKPOINT_RETURN_IF_ERROR(check_stage(lease, checkpoint.fields));
+  Lease raised = lease;
+  raised.epoch = std::max(raised.epoch, checkpoint.epoch);
+  auto row = write(cancel, [&](Connection &db) -> Result<CheckpointRow> {
+    CHECKPOINT_RETURN_IF_ERROR(check_lease(db, lease));
+    CHECKPOINT_RETURN_IF_ERROR(check_unknown(db, lease, checkpoint));
     CHECKPOINT_RETURN_IF_ERROR(
-        db.query("INSERT INTO @checkpoint (id, job, is_scenario, scenario_label, stage, "
-                 "stage_index, version, parent, frames_prefix, stage_output_key, stats, "
-                 "config_snapshot, config_overrides, config_declared, video_path, profile_name, "
-                 "filtered_frame_sequences) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-                 "$12, $13, $14, $15, $16, $17)")
-            .bind(id, lease.job, lease.branch.is_scenario, lease.branch.label, lease.stage,
-                  fields.stage_index, version, fields.parent, fields.frames_prefix,
-                  fields.stage_output_key, fields.stats, fields.config_snapshot,
-                  fields.config_overrides, fields.config_declared, fields.video_path,
-                  fields.profile_name, filtered)
+        db.query("UPDATE @stage_lease SET epoch = $5, next_version = CASE WHEN next_version > $6 "
+                 "THEN next_version ELSE $6 + 1 END WHERE job = $1 AND is_scenario = $2 AND "
+                 "scenario_label = $3 AND stage = $4")
+            .bind(lease.job, lease.branch.is_scenario, lease.branch.label, lease.stage,
+                  raised.epoch, checkpoint.version)
             .run());
-    CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow row, checkpoint_with_id(db, id, &found));
-    if (!found) return Status(Code::kInternal, "a checkpoint's row is gone");
-    if (row.fields.job_id != fields.job_id)
-      return Status(Code::kInvalidArgument, "the checkpoint is not of the job that is leased");
-    return row;
+    return insert_checkpoint(db, lease, checkpoint.id, checkpoint.fields, checkpoint.version,
+                             checkpoint.created_at);
+  });
+  if (row.is_ok()) lease = raised;
+  return row;
+}
+
+Status PostgresStore::take_place_of(const Uuid &lost, Cancellation &cancel) {
+  return write(cancel, [&](Connection &db) -> Status {
+    return db.query("UPDATE @store SET uuid = $1").bind(lost).run();
   });
 }
 
