@@ -119,6 +119,7 @@ struct Lost : Home {
     WriterOptions options = small_packs();
     options.pack_size = pack_size;
     options.codec = Codec::kNone;  // so that three frames fill a pack
+    options.workers = 1;           // so that neighbours lie in one pack
     CheckpointWriter writer(place->opener(), options, std::make_shared<News>());
     CheckpointFields wanted = given;
     wanted.job_id = "street";
