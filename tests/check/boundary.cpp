@@ -37,7 +37,7 @@ GST_START_TEST(one_stage_ends_and_the_next_begins) {
   push_frames(sink, 3);
   ck_assert(send_boundary(sink, {"decode", "detect", -1, R"({"faces": 3})"}));
   // It is durable when the event is through.
-  must_be(all(place), "decode0 complete 3");
+  EQUAL(all(place), "decode0 complete 3");
   gst_message_unref(sink.wait_for("gst-checkpoint-complete"));
   // What comes behind the boundary is the next stage's, also what does not stick.
   sink.send(gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, gst_structure_new_empty("x-flash")));
@@ -45,26 +45,26 @@ GST_START_TEST(one_stage_ends_and_the_next_begins) {
   ck_assert(send_boundary(sink, {"detect", "track", 7, ""}));
   push_frames(sink, 1);
   ck_assert(sink.send(gst_event_new_eos()));
-  must_be(all(place), "decode0 complete 3, detect1 complete 3, track7 complete 1");
+  EQUAL(all(place), "decode0 complete 3, detect1 complete 3, track7 complete 1");
 
-  must_be(place.value("SELECT stats FROM stage_checkpoints WHERE stage = 'decode'"),
-          R"({"faces": 3})");
-  must_be(place.value("SELECT count(*) FROM checkpoint WHERE stats <> ''"), "1");
-  must_be(place.value("SELECT group_concat(c.stage || '<' || p.stage, ' ') FROM checkpoint c "
-                      "JOIN checkpoint p ON p.id = c.parent ORDER BY c.key"),
-          "detect<decode track<detect");
+  EQUAL(place.value("SELECT stats FROM stage_checkpoints WHERE stage = 'decode'"),
+        R"({"faces": 3})");
+  EQUAL(place.value("SELECT count(*) FROM checkpoint WHERE stats <> ''"), "1");
+  EQUAL(place.value("SELECT group_concat(c.stage || '<' || p.stage, ' ') FROM checkpoint c "
+                    "JOIN checkpoint p ON p.id = c.parent ORDER BY c.key"),
+        "detect<decode track<detect");
   // The same frames keep their numbers, and their pixels are not stored again.
-  must_be(
+  EQUAL(
       place.value("SELECT filtered_frame_sequences FROM stage_checkpoints WHERE stage = 'detect'"),
       "[0,1,2]");
-  must_be(place.value("SELECT sum(bytes_new) FROM checkpoint"), "64");
+  EQUAL(place.value("SELECT sum(bytes_new) FROM checkpoint"), "64");
   // Each begins with what still holds, and none holds a boundary.
-  must_be(place.value("SELECT group_concat(n, ' ') FROM (SELECT count(*) AS n FROM event "
-                      "WHERE type IN ('segment', 'tag') GROUP BY checkpoint)"),
-          "2 2 2");
-  must_be(place.value("SELECT group_concat(stage || idx, ' ') FROM event JOIN checkpoint c ON "
-                      "c.key = event.checkpoint WHERE type = 'custom-downstream'"),
-          "detect0");
+  EQUAL(place.value("SELECT group_concat(n, ' ') FROM (SELECT count(*) AS n FROM event "
+                    "WHERE type IN ('segment', 'tag') GROUP BY checkpoint)"),
+        "2 2 2");
+  EQUAL(place.value("SELECT group_concat(stage || idx, ' ') FROM event JOIN checkpoint c ON "
+                    "c.key = event.checkpoint WHERE type = 'custom-downstream'"),
+        "detect0");
 }
 GST_END_TEST
 
@@ -75,8 +75,8 @@ GST_START_TEST(a_boundary_of_another_stage_changes_nothing) {
   ck_assert(send_boundary(sink, {"detect", "track", -1, ""}));
   push_frames(sink, 1);
   ck_assert(sink.send(gst_event_new_eos()));
-  must_be(all(place), "decode0 complete 2");
-  must_be(place.value("SELECT count(*) FROM event WHERE type LIKE 'custom%'"), "0");
+  EQUAL(all(place), "decode0 complete 2");
+  EQUAL(place.value("SELECT count(*) FROM event WHERE type LIKE 'custom%'"), "0");
 }
 GST_END_TEST
 
@@ -86,7 +86,7 @@ GST_START_TEST(g16_stages_between_boundaries_may_be_empty) {
   ck_assert(send_boundary(sink, {"a", "b", -1, ""}));
   ck_assert(send_boundary(sink, {"b", "c", -1, ""}));
   ck_assert(sink.send(gst_event_new_eos()));
-  must_be(all(place), "a0 complete 0, b1 complete 0, c2 complete 0");
+  EQUAL(all(place), "a0 complete 0, b1 complete 0, c2 complete 0");
 }
 GST_END_TEST
 
@@ -108,7 +108,7 @@ GST_START_TEST(g28_a_flush_while_a_boundary_waits_loses_nothing) {
   gate.open();
   push_frames(sink, 1);
   ck_assert(sink.send(gst_event_new_eos()));
-  must_be(all(place), "decode0 complete 2, detect1 complete 1");
+  EQUAL(all(place), "decode0 complete 2, detect1 complete 1");
 }
 GST_END_TEST
 
@@ -140,9 +140,8 @@ GST_START_TEST(g19_an_error_before_a_boundary_completes_nothing) {
   gst_element_set_state(pipeline, GST_STATE_NULL);
   for (GstElement *element : {filter, pipeline}) gst_object_unref(element);
   gst_object_unref(pad);
-  must_be(place.value("SELECT group_concat(state, ' ') FROM checkpoint"), "partial");
-  must_be(place.value("SELECT count(*) FROM checkpoint WHERE reason LIKE '%the filter broke%'"),
-          "1");
+  EQUAL(place.value("SELECT group_concat(state, ' ') FROM checkpoint"), "partial");
+  EQUAL(place.value("SELECT count(*) FROM checkpoint WHERE reason LIKE '%the filter broke%'"), "1");
 }
 GST_END_TEST
 
@@ -192,12 +191,12 @@ GST_START_TEST(a_tap_takes_its_own_boundary_and_passes_others) {
     if (auto boundary = parse_boundary_event(event)) heard += boundary->from_stage + "! ";
     gst_event_unref(event);
   }
-  must_be(heard, "b c z! ");
+  EQUAL(heard, "b c z! ");
   gst_harness_teardown(harness);
-  must_be(place.value("SELECT group_concat(c.stage || c.stage_index || c.state || c.frames || "
-                      "ifnull(p.stage, '-'), ' ') FROM (SELECT * FROM checkpoint ORDER BY stage) c "
-                      "LEFT JOIN checkpoint p ON p.id = c.parent"),
-          "a0complete3- b1complete2a c2complete1b");
+  EQUAL(place.value("SELECT group_concat(c.stage || c.stage_index || c.state || c.frames || "
+                    "ifnull(p.stage, '-'), ' ') FROM (SELECT * FROM checkpoint ORDER BY stage) c "
+                    "LEFT JOIN checkpoint p ON p.id = c.parent"),
+        "a0complete3- b1complete2a c2complete1b");
 }
 GST_END_TEST
 

@@ -38,7 +38,7 @@ GST_START_TEST(a_token_comes_back_when_all_before_it_is_durable) {
   ck_assert_uint_eq(uint64_field(commit, "frames"), 3);
   const guint64 commit_no = uint64_field(commit, "commit-no");
   gst_message_unref(commit);
-  must_be(place.value("SELECT count(*) FROM frame"), "3");
+  EQUAL(place.value("SELECT count(*) FROM frame"), "3");
 
   // What is durable already is told at once, and no commit is made for it.
   const guint64 second = checkpoint_now(sink);
@@ -52,13 +52,13 @@ GST_START_TEST(a_token_comes_back_when_all_before_it_is_durable) {
   commit = wait_for_token(sink, checkpoint_now(sink));
   ck_assert_uint_eq(uint64_field(commit, "frames"), 3);
   gst_message_unref(commit);
-  must_be(place.value("SELECT idx FROM event WHERE type = 'tag'"), "3");
+  EQUAL(place.value("SELECT idx FROM event WHERE type = 'tag'"), "3");
 
   ck_assert_int_eq(sink.push(3, 2), GST_FLOW_OK);
   ck_assert(sink.send(gst_event_new_eos()));
   ck_assert_uint_eq(checkpoint_now(sink), 0);
-  must_be(place.value("SELECT state || frames FROM checkpoint"), "complete4");
-  must_be(place.value("SELECT count(*) FROM event WHERE type = 'tag'"), "1");
+  EQUAL(place.value("SELECT state || frames FROM checkpoint"), "complete4");
+  EQUAL(place.value("SELECT count(*) FROM event WHERE type = 'tag'"), "1");
 }
 GST_END_TEST
 

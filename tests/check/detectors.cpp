@@ -163,7 +163,7 @@ GST_START_TEST(g13_what_a_detector_found_comes_back_field_by_field) {
     for (guint n = 0; n < 12; n++) must_have((*frames)[n].buffer.get(), n);
   }
   // Counted once, although there may be two metas for one thing; and found by what was found.
-  must_be(
+  EQUAL(
       place.value("SELECT count(*) FROM detection JOIN checkpoint ON key = checkpoint WHERE stage "
                   "= 'next'"),
       "12");

@@ -119,7 +119,7 @@ GST_START_TEST(g13_caps_that_change_inside_a_pack) {
     frames.push_back(frame(8 + 4 * (i / 2 % 3), 8 + i / 4, static_cast<guint8>(i),
                            static_cast<GstClockTime>(i) * GST_SECOND));
   must_come_back(place, frames, "commit-interval=3600000");
-  must_be(place.value("SELECT count(*) FROM pack"), "1");
+  EQUAL(place.value("SELECT count(*) FROM pack"), "1");
 }
 GST_END_TEST
 
@@ -149,7 +149,7 @@ GST_START_TEST(g08_a_pool_of_two_buffers_is_enough) {
   ck_assert(sink.send(gst_event_new_eos()));
   gst_buffer_pool_set_active(pool, FALSE);
   gst_object_unref(pool);
-  must_be(place.value("SELECT state || frames FROM checkpoint"), "complete40");
+  EQUAL(place.value("SELECT state || frames FROM checkpoint"), "complete40");
 }
 GST_END_TEST
 
@@ -171,10 +171,10 @@ GST_START_TEST(several_streams_of_several_pipelines_at_once) {
     gst_element_set_state(pipeline, GST_STATE_NULL);
     gst_object_unref(pipeline);
   }
-  must_be(place.value("SELECT group_concat(job_id || stage || state || frames, ' ') FROM (SELECT * "
-                      "FROM checkpoint JOIN job ON job.key = job ORDER BY job_id, stage)"),
-          "job0stage0complete20 job0stage1complete21 job0stage2complete22 "
-          "job1stage0complete20 job1stage1complete21 job1stage2complete22");
+  EQUAL(place.value("SELECT group_concat(job_id || stage || state || frames, ' ') FROM (SELECT * "
+                    "FROM checkpoint JOIN job ON job.key = job ORDER BY job_id, stage)"),
+        "job0stage0complete20 job0stage1complete21 job0stage2complete22 "
+        "job1stage0complete20 job1stage1complete21 job1stage2complete22");
 }
 GST_END_TEST
 
@@ -196,10 +196,10 @@ GST_START_TEST(a_stage_run_from_another_a_hundred_times) {
   }
   gst_object_unref(pipeline);
   // All that were waited for, and no frame of a complete one is missing.
-  must_be(place.value("SELECT count(*) >= 34 AND min(frames) = 3 FROM checkpoint WHERE stage = "
-                      "'detect' AND state = 'complete'"),
-          "1");
-  must_be(place.value("SELECT sum(bytes_new) FROM checkpoint WHERE stage = 'detect'"), "0");
+  EQUAL(place.value("SELECT count(*) >= 34 AND min(frames) = 3 FROM checkpoint WHERE stage = "
+                    "'detect' AND state = 'complete'"),
+        "1");
+  EQUAL(place.value("SELECT sum(bytes_new) FROM checkpoint WHERE stage = 'detect'"), "0");
 }
 GST_END_TEST
 
@@ -215,12 +215,12 @@ GST_START_TEST(a_custom_event_between_an_end_and_the_next_data_is_kept) {
       gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, gst_structure_new_empty("x-between"))));
   ck_assert_int_eq(sink.push(1, 2), GST_FLOW_OK);
   ck_assert(sink.send(gst_event_new_eos()));
-  must_be(place.value("SELECT group_concat(version || state, ' ') FROM (SELECT * FROM checkpoint "
-                      "ORDER BY version)"),
-          "1complete 2complete");
-  must_be(place.value("SELECT group_concat(version || ':' || idx) FROM event JOIN checkpoint c ON "
-                      "c.key = event.checkpoint WHERE type = 'custom-downstream'"),
-          "2:0");
+  EQUAL(place.value("SELECT group_concat(version || state, ' ') FROM (SELECT * FROM checkpoint "
+                    "ORDER BY version)"),
+        "1complete 2complete");
+  EQUAL(place.value("SELECT group_concat(version || ':' || idx) FROM event JOIN checkpoint c ON "
+                    "c.key = event.checkpoint WHERE type = 'custom-downstream'"),
+        "2:0");
 }
 GST_END_TEST
 
@@ -233,10 +233,10 @@ GST_START_TEST(g28_a_flush_between_frames_is_recorded_and_loses_nothing) {
   ck_assert(sink.send_segment());
   for (guint64 i = 0; i < 3; i++) ck_assert_int_eq(sink.push(i, 2), GST_FLOW_OK);
   ck_assert(sink.send(gst_event_new_eos()));
-  must_be(place.value("SELECT state || frames FROM checkpoint"), "complete5");
-  must_be(place.value("SELECT group_concat(type || idx, ' ') FROM (SELECT * FROM event WHERE idx > "
-                      "0 ORDER BY idx, ordinal)"),
-          "flush-stop2 segment2");
+  EQUAL(place.value("SELECT state || frames FROM checkpoint"), "complete5");
+  EQUAL(place.value("SELECT group_concat(type || idx, ' ') FROM (SELECT * FROM event WHERE idx > "
+                    "0 ORDER BY idx, ordinal)"),
+        "flush-stop2 segment2");
 }
 GST_END_TEST
 

@@ -244,7 +244,7 @@ GST_START_TEST(detections_come_back_in_pages) {
   });
   DetectionPage page;
   page.checkpoint = f.checkpoint.key;
-  ck_assert_str_eq(text(MUST(f.store->read_detections(page, f.cancel))).c_str(), text(all).c_str());
+  EQUAL(text(MUST(f.store->read_detections(page, f.cancel))), text(all));
   // Page by page, whatever their size: a page may end within a frame.
   for (page.limit = 1; page.limit <= 7; page.limit++) {
     std::vector<DetectionRow> found;
@@ -257,7 +257,7 @@ GST_START_TEST(detections_come_back_in_pages) {
       page.first = rows.back().index;
       page.ordinal = rows.back().ordinal + 1;
     }
-    ck_assert_str_eq(text(found).c_str(), text(all).c_str());
+    EQUAL(text(found), text(all));
   }
   const auto numbers = [&](uint64_t first, uint32_t ordinal, uint64_t end) {
     Indexes found;

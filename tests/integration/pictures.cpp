@@ -118,12 +118,12 @@ GST_START_TEST(g33_diff_prints_what_differs) {
   ck_assert(contains(text, "moved face 4,3 10x8 > 6,3 10x8"));
   ck_assert(!contains(text, "\xe2\x80\xae"));  // a terminal would turn around
   JsonTree tree = tool_json(0, {"diff", "street/detect", "--scenario", "dim"});
-  ck_assert_str_eq(at(tree, "same").c_str(), "false");
-  ck_assert_str_eq(at(tree, "detections.moved").c_str(), "10");
-  ck_assert_str_eq(at(tree, "frames.changed").c_str(), "0");
-  ck_assert_str_eq(at(tree, "fields[0].b").c_str(), "1.2");
+  EQUAL(at(tree, "same"), "false");
+  EQUAL(at(tree, "detections.moved"), "10");
+  EQUAL(at(tree, "frames.changed"), "0");
+  EQUAL(at(tree, "fields[0].b"), "1.2");
   tree = tool_json(0, {"diff", "street/detect", "--scenario", "dim", "--frames"});
-  ck_assert_str_eq(at(tree, "[9].sequence").c_str(), "28");
+  EQUAL(at(tree, "[9].sequence"), "28");
   ck_assert_int_eq(run_tool({"diff", "street/detect"}).code, 2);
   ck_assert_int_eq(run_tool({"diff", "street/detect", "street/detect", "--overlap", "2"}).code, 2);
 }

@@ -13,11 +13,6 @@ using namespace checkpoint;
 
 namespace {
 
-void must_be_equal(const std::string &a, const std::string &b, int line) {
-  ck_assert_msg(a == b, "line %d: \"%s\" is not \"%s\"", line, a.c_str(), b.c_str());
-}
-#define EQUAL(a, b) must_be_equal(a, b, __LINE__)
-
 // Names the first line that differs; all of it would be too long a message.
 void same_lines(const std::string &a, const std::string &b) {
   std::istringstream first(a), second(b);

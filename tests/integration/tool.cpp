@@ -20,11 +20,6 @@ bool contains(const std::string &text, const std::string &part) {
   return text.find(part) != std::string::npos;
 }
 
-void must_be_equal(const std::string &a, const std::string &b, int line) {
-  ck_assert_msg(a == b, "line %d: \"%s\" is not \"%s\"", line, a.c_str(), b.c_str());
-}
-#define EQUAL(a, b) must_be_equal(a, b, __LINE__)
-
 // A home whose stores hold what the test makes.
 struct Place : Home {
   std::shared_ptr<Stores> stores = stores_at(frame_store(), metadata_store());

@@ -96,10 +96,6 @@ GstMessage *FedSink::wait_for(const std::string &name) {
   }
 }
 
-void must_be(const std::string &is, const std::string &expected) {
-  ck_assert_msg(is == expected, "is \"%s\", not \"%s\"", is.c_str(), expected.c_str());
-}
-
 guint64 uint64_field(GstMessage *message, const char *name) {
   guint64 value = 0;
   ck_assert_msg(gst_structure_get_uint64(gst_message_get_structure(message), name, &value),

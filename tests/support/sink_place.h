@@ -66,9 +66,6 @@ class FedSink {
   GstHarness *harness_;
 };
 
-// Ends the test where the texts differ.
-void must_be(const std::string &is, const std::string &expected);
-
 guint64 uint64_field(GstMessage *message, const char *name);
 
 }  // namespace checkpoint
