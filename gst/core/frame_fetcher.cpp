@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <tuple>
 #include <unordered_set>
 
 #include "common/log.h"
@@ -91,6 +92,15 @@ uint64_t offset_of(const FrameRow &row, const PackRow &pack, bool record) {
 
 uint64_t length_of(const FrameRow &row, bool record) {
   return record ? row.record.length : row.payload.length;
+}
+
+// A record's checksum is its own: that of another frame at the same place is right, too.
+bool is_of(const FrameRecord &record, const FrameRow &row) {
+  const auto what = [](const FrameRow &r) {
+    return std::tie(r.index, r.sequence, r.pts, r.dts, r.duration, r.offset, r.offset_end, r.flags,
+                    r.caps, r.payload.checksum, r.payload.length);
+  };
+  return what(record.row) == what(row);
 }
 
 // Would the same get, made again, perhaps give other bytes?
@@ -202,7 +212,7 @@ LoadedPart FrameFetcher::take_record(const FrameRow &row, ByteView bytes) {
     return part;
   }
   auto *frame = std::get_if<FrameRecord>(&*record);
-  if (!frame || frame->row.index != row.index || frame->row.sequence != row.sequence) {
+  if (!frame || !is_of(*frame, row)) {
     part.status = Status(Code::kCorrupt, "the record there is another frame's");
     return part;
   }

@@ -177,6 +177,35 @@ inline Status push(CheckpointWriter &writer, uint64_t n, bool mapped = true,
   return writer.push(frame, timing, {});
 }
 
+// Frame n with all that may hang on one: caps that change, an event before it, a meta, detections.
+inline Status push_noted(CheckpointWriter &writer, uint64_t n, const std::string &bytes,
+                         const std::string &note = "car") {
+  if (n % 3 == 0) {
+    Bytes body(20, static_cast<std::byte>(n));
+    CHECKPOINT_RETURN_IF_ERROR(writer.set_caps("video/x-raw, width=" + std::to_string(n + 1)));
+    CHECKPOINT_RETURN_IF_ERROR(writer.push_event("tag", std::move(body)));
+  }
+  auto frame = std::make_unique<FakeFrame>(bytes);
+  const std::string meta = note + " " + std::to_string(n);
+  frame->meta_values = {{"roi", Bytes(as_bytes(meta).begin(), as_bytes(meta).end())}};
+  DetectionRow first, second;
+  first.label = note;
+  first.confidence = 0.25;
+  first.x = -static_cast<int64_t>(n);
+  first.width = first.height = 7;
+  first.source = "roi";
+  second.track = static_cast<int64_t>(n);
+  second.source = "analytics";
+  frame->detection_values = {first, second};
+  std::unique_ptr<FrameInput> input = std::move(frame);
+  FrameTiming timing;
+  timing.pts = timing.stream_time = n * 1000;
+  timing.duration = 1000;
+  timing.dts = timing.offset = n;
+  timing.flags = n % 2 == 0 ? 0x40 : 0;
+  return writer.push(input, timing, {});
+}
+
 // A whole checkpoint of `count` frames.
 inline void save(Place &place, const std::string &stage, size_t count, WriterOptions options,
                  News &news, WriterStats *stats = nullptr, bool mapped = true) {
