@@ -6,9 +6,13 @@
 
 namespace checkpoint {
 
+namespace {
+constexpr std::chrono::seconds kPinTime{60};  // so long after whoever reads has died
+}
+
 DetectionCursor::DetectionCursor(std::shared_ptr<MetadataStore> store, CheckpointKey checkpoint,
                                  unsigned page)
-    : store_(std::move(store)) {
+    : store_(std::move(store)), pin_(store_, {checkpoint}, kPinTime, {}) {
   next_.checkpoint = checkpoint;
   next_.limit = std::max(page, 1u);
 }
@@ -24,8 +28,11 @@ Result<std::vector<DetectionRow>> DetectionCursor::of_frame(uint64_t index, Canc
   from_ = index;
   while (!rows_.empty() && rows_.front().index < index) rows_.pop_front();
   while (!done_ && next_.first <= index) {
+    CHECKPOINT_RETURN_IF_ERROR(pin_.hold(cancel));
     CHECKPOINT_ASSIGN_OR_RETURN(std::vector<DetectionRow> page,
                                 store_->read_detections(next_, cancel));
+    // Rows that were deleted meanwhile would look like frames without detections.
+    CHECKPOINT_RETURN_IF_ERROR(pin_.check(cancel));
     done_ = page.size() < next_.limit;
     if (page.empty()) break;
     next_.first = page.back().index;

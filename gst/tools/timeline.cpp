@@ -55,6 +55,7 @@ Result<Timeline> read_timeline(MetadataStore &store, const CheckpointRow &checkp
   for (;;) {
     CHECKPOINT_ASSIGN_OR_RETURN(const std::vector<DetectionRow> found,
                                 store.read_detections(page, cancel));
+    CHECKPOINT_RETURN_IF_ERROR(store.check_readable({&checkpoint.key, 1}, Uuid(), cancel));
     for (const DetectionRow &one : found) {
       timeline.detections++;
       auto row = rows.find(one.label);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <future>
 
+#include "core/detection_cursor.h"
 #include "core/verify.h"
 #include "support/housekeeping_place.h"
 
@@ -387,6 +388,38 @@ GST_START_TEST(g24_a_reader_that_may_not_pin_warns_and_expires) {
 }
 GST_END_TEST
 
+// Rows that go are never taken for frames without detections.
+GST_START_TEST(g24_detections_that_are_read_during_a_deletion_are_all_there_or_expire) {
+  Housekeeping place;
+  place.noted = true;
+  for (const bool pinned : {true, false}) {
+    const CheckpointRow row = place.store("detect", 0, 12);
+    if (!pinned)
+      place.metadata->before("pin_for_reading", [](Cancellation &) {
+        return Status(Code::kPermissionDenied, "it can only be read");
+      });
+    {
+      DetectionCursor cursor(place.stores->metadata, row.key, 5);
+      ck_assert_int_eq(cursor.of_frame(0, place.cancel)->size(), 2);
+      place.remove(row);
+      ck_assert_int_eq(place.run().checkpoints_held, pinned);
+      uint64_t index = 1;
+      for (; index < 12; index++) {
+        const auto found = cursor.of_frame(index, place.cancel);
+        if (!found.is_ok()) {
+          ck_assert(found.status().is(Code::kExpired));
+          break;
+        }
+        ck_assert_int_eq(found->size(), 2);
+      }
+      ck_assert(pinned ? index == 12 : index == 2);  // the first page holds two frames and a half
+    }
+    place.run();
+    ck_assert(place.objects().empty());
+  }
+}
+GST_END_TEST
+
 static Suite *housekeeping_suite() {
   Suite *suite = suite_create("housekeeping");
   TCase *tc = tcase_create("housekeeping");
@@ -404,6 +437,7 @@ static Suite *housekeeping_suite() {
   tcase_add_test(tc, g24_a_reader_whose_pin_lapsed_expires);
   tcase_add_test(tc, g24_a_pin_is_renewed_and_replaced_while_nothing_is_deleted);
   tcase_add_test(tc, g24_a_reader_that_may_not_pin_warns_and_expires);
+  tcase_add_test(tc, g24_detections_that_are_read_during_a_deletion_are_all_there_or_expire);
   return suite;
 }
 CHECKPOINT_CHECK_MAIN(housekeeping);

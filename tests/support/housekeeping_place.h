@@ -42,7 +42,8 @@ struct Housekeeping : Home, Place {
     wanted.parent = parent;
     ck_assert(writer.set_caps("video/x-raw").is_ok());
     ck_assert(writer.begin(wanted, false).is_ok());
-    for (uint64_t i = first; i < end; i += step) ck_assert(push(writer, i).is_ok());
+    for (uint64_t i = first; i < end; i += step)
+      ck_assert((noted ? push_noted(writer, i, frame_bytes(i)) : push(writer, i)).is_ok());
     Status status = writer.finish(
         partial.empty() ? std::nullopt : std::optional<std::string>(partial), kPatience);
     ck_assert_msg(status.is_ok(), "%s", status.to_string().c_str());
@@ -107,7 +108,9 @@ struct Housekeeping : Home, Place {
     return names;
   }
   Cancellation cancel;
-  Branch branch;  // of what is stored from now on
+  // Of what is stored from now on.
+  Branch branch;
+  bool noted = false;  // with detections and all else
 };
 
 inline bool nothing_done(const CollectResult &result) {
