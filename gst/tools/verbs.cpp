@@ -150,6 +150,8 @@ Examples:
      R"(Packs that nobody refers to are condemned now, and removed by a run that comes when their grace is
 over. Shows what would be done and asks; --yes does not ask, --dry-run only shows. It may be stopped at
 any moment and run again, while others write and read.
+A pack goes only as a whole: --repack moves what is still needed out of packs that are mostly nobody's,
+and condemns those.
 --strangers report also lists the frame store and counts objects that no row knows; --strangers condemn
 condemns those with names of ours. Don't do that before a repair.
 The exit code is 1 when the frame store refused to remove something.
@@ -157,6 +159,7 @@ The exit code is 1 when the frame store refused to remove something.
 Examples:
   gst-checkpoint-1.0 gc --dry-run
   gst-checkpoint-1.0 gc --yes --grace 36h
+  gst-checkpoint-1.0 gc --repack --dry-run
 )",
      run_gc},
     {"repair", "", "Makes lost metadata again from the frame store alone",

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "support/housekeeping_place.h"
+#include "support/tool.h"
 
 using namespace checkpoint;
 
@@ -249,6 +250,32 @@ GST_START_TEST(g29_repacking_leaves_what_it_cannot_move) {
 }
 GST_END_TEST
 
+GST_START_TEST(g29_gc_repacks_when_asked_and_a_dry_run_predicts_it) {
+  Repacking place;
+  place.remove(place.origin);
+  const size_t packs = place.payload_packs().size();
+  const uint64_t before = place.stored_bytes();
+  EQUAL(at(tool_json(0, {"gc", "--dry-run"}), "packs_repacked"), "(none)");
+  JsonTree predicted = tool_json(0, {"gc", "--repack", "--dry-run"});
+  EQUAL(at(predicted, "packs_repacked"), std::to_string(packs));
+  EQUAL(at(predicted, "packs_made"), "0");
+  ck_assert_uint_eq(place.stored_bytes(), before);
+  ck_assert(tool_says(1, {"gc", "--repack"}).find("emptied by repacking") != std::string::npos);
+
+  JsonTree done = tool_json(0, {"gc", "--repack", "--yes"});
+  for (const char *count : {"packs_repacked", "bytes_repacked", "packs_skipped"})
+    EQUAL(at(done, count), at(predicted, count));
+  EQUAL(at(done, "packs_made"), "1");
+  place.must_hold_child();
+  // What was emptied waits for its grace like all that is condemned.
+  JsonTree next = tool_json(0, {"gc", "--repack", "--yes", "--grace", "0"});
+  EQUAL(at(next, "packs_repacked"), "0");
+  EQUAL(at(next, "bytes_deleted"),
+        std::to_string(before - place.stored_bytes() + std::stoull(at(done, "bytes_made"))));
+  place.must_hold_child();
+}
+GST_END_TEST
+
 static Suite *repacking_suite() {
   Suite *suite = suite_create("repacking");
   TCase *tc = tcase_create("repacking");
@@ -258,6 +285,7 @@ static Suite *repacking_suite() {
   tcase_add_test(tc, g29_repacking_that_is_interrupted_at_every_call_is_run_again);
   tcase_add_test(tc, g24_a_reader_open_during_a_repacking_gets_right_data_or_expires);
   tcase_add_test(tc, g29_repacking_leaves_what_it_cannot_move);
+  tcase_add_test(tc, g29_gc_repacks_when_asked_and_a_dry_run_predicts_it);
   return suite;
 }
 CHECKPOINT_CHECK_MAIN(repacking);
