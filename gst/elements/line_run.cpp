@@ -2,6 +2,7 @@
 #include "elements/line_run.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "elements/line_stages.h"
@@ -10,7 +11,7 @@ namespace checkpoint {
 
 namespace {
 
-constexpr GstClockTime kProgressInterval = 500 * GST_MSECOND;
+constexpr std::chrono::milliseconds kProgressInterval(500);
 constexpr GstClockTime kCancelInterval = 50 * GST_MSECOND;
 // For what is taken when the run is stopped, where the line says nothing else.
 constexpr guint kStopTimeout = 10000;
@@ -117,17 +118,21 @@ Status LineRun::play(GstElement *pipeline, Cancellation &cancel) {
   const BusPtr bus(gst_element_get_bus(pipeline), gst_object_unref);
   const bool failed =
       gst_element_set_state(pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE;
-  GstClockTime waited = kProgressInterval;
+  // The bus is hardly ever empty: an element may post a message with each frame.
+  auto next_progress = std::chrono::steady_clock::now();
   for (;;) {
     GstMessage *message =
         gst_bus_timed_pop_filtered(bus.get(), failed ? 0 : kCancelInterval, GST_MESSAGE_ANY);
+    if (!failed && cancel.cancelled()) {
+      gst_clear_message(&message);
+      return {Code::kCancelled, "stopped"};
+    }
+    if (const auto now = std::chrono::steady_clock::now(); !failed && now >= next_progress) {
+      next_progress = now + kProgressInterval;
+      on_progress(progress(pipeline));
+    }
     if (!message) {
       if (failed) return {Code::kInternal, "the pipeline does not start"};
-      if (cancel.cancelled()) return {Code::kCancelled, "stopped"};
-      waited += kCancelInterval;
-      if (waited < kProgressInterval) continue;
-      waited = 0;
-      on_progress(progress(pipeline));
       continue;
     }
     std::optional<Status> end;

@@ -179,7 +179,7 @@ class Planner {
       if (found.empty() || found[0].state != CheckpointState::kPartial) continue;
       if (found[0].fields.config_declared != stages_.declared(stage, parent_of(stage))) continue;
       ids_[stage] = found[0].id.to_string();
-      plan_.resumed.insert(stage);
+      plan_.resumed.emplace(stage, std::move(found[0]));
     }
     return Status::ok();
   }

@@ -5,7 +5,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -34,8 +33,8 @@ struct StagePlan {
   std::optional<size_t> start;
   std::optional<CheckpointRow> from;
   bool nothing_to_do = false;  // every stage is complete
-  // Stages whose partial checkpoint was made as the line says: they go on with it.
-  std::set<size_t> resumed;
+  // Of stages, their partial checkpoints that were made as the line says: they go on with it.
+  std::map<size_t, CheckpointRow> resumed;
   // Not made as the line says, but counted as if they were: for the caller to refuse.
   std::vector<StaleStage> stale;
 };

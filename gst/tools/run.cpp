@@ -19,6 +19,12 @@ namespace {
 
 using std::chrono::steady_clock;
 
+std::string rough_time(double seconds) {
+  if (seconds < 100) return std::to_string(static_cast<int>(seconds) + 1) + " s";
+  const int minutes = static_cast<int>(std::min(seconds, 1e8) / 60) + 1;
+  return minutes < 100 ? std::to_string(minutes) + " min" : std::to_string(minutes / 60 + 1) + " h";
+}
+
 // One line of what is under way.
 class RunLine {
  public:
@@ -29,8 +35,9 @@ class RunLine {
 
   void show(const RunProgress &progress) {
     const auto now = steady_clock::now();
-    if (out_.quiet || now < next_ || progress.stages.empty()) return;
-    next_ = now + (out_.error_is_terminal() ? std::chrono::milliseconds(0) : kAsLines);
+    if (out_.quiet || progress.stages.empty() || progress.stages.front().frames == 0) return;
+    if (!out_.error_is_terminal() && now < next_) return;
+    next_ = now + kAsLines;
     std::string text;
     for (const RunProgress::Stage &stage : progress.stages)
       text += (text.empty() ? "" : ", ") + stage.name + " " + std::to_string(stage.frames);
@@ -41,7 +48,7 @@ class RunLine {
     if (progress.fraction && *progress.fraction > 0) {
       const double left = seconds * (1 - *progress.fraction) / *progress.fraction;
       text += ", " + std::to_string(static_cast<int>(*progress.fraction * 100)) + " %, " +
-              std::to_string(static_cast<int>(left) + 1) + " s left";
+              rough_time(left) + " left";
     }
     if (out_.error_is_terminal())
       out_.progress(text);
@@ -54,7 +61,7 @@ class RunLine {
 
   Terminal &out_;
   const steady_clock::time_point begun_ = steady_clock::now();
-  steady_clock::time_point next_ = begun_;
+  steady_clock::time_point next_ = begun_ + kAsLines;  // of a log
 };
 
 // Null: nothing was stored yet.
@@ -171,7 +178,11 @@ int run_run(Call &call) {
   }
   if (plan->from)
     call.out().note("starts from " + checkpoint_name(*plan->from) + ", " +
-                    std::to_string(plan->from->frames) + " frames");
+                    count_text(plan->from->frames, "frame", "frames"));
+  for (const auto &[stage, row] : plan->resumed)
+    if (row.frames > 0)
+      call.out().note("goes on with " + checkpoint_name(row) + " after " +
+                      count_text(row.frames, "frame", "frames"));
   LineRun run(*stages, request);
   RunLine progress(call.out());
   run.on_progress = [&](const RunProgress &now) { progress.show(now); };

@@ -71,6 +71,7 @@ std::string Table::text_of(const Row &row, const std::vector<size_t> &widths) co
     line += columns_[i].right ? blanks + cell : cell + (last ? "" : blanks);
     if (!last) line += std::string(kGap, ' ');
   }
+  line.erase(line.find_last_not_of(' ') + 1);
   return terminal_.styled(line, row.style) + "\n";
 }
 

@@ -15,13 +15,14 @@ using namespace checkpoint;
 
 namespace {
 
-// The beginning of the film, in small packs, so that there is a middle.
+// The beginning of the film, in small packs, so that there is a middle. The detector posts a
+// message with each frame, so the bus is hardly ever empty.
 std::string stages(const Home &home) {
   return "filesrc location=\"" + film(home) +
          "\" ! decodebin ! identity eos-after=240 ! videoconvert ! video/x-raw,format=RGB ! "
          "checkpointtap stage=decode "
          "pack-size=2000000 max-size-buffers=4 commit-interval=50 ! facedetect display=false "
-         "updates=none ! checkpointtap stage=detect commit-interval=50 ! fakesink";
+         "! checkpointtap stage=detect commit-interval=50 ! fakesink";
 }
 
 Launch::Options tool() {
@@ -75,8 +76,8 @@ GST_START_TEST(g06_a_killed_run_goes_on_and_a_setting_is_tried_without_decoding_
   must_run(0, line, "every stage is complete");
 
   // Another setting is not mixed with what is there.
-  const std::string set = "--set facedetect0.scale-factor=1.5 ";
-  must_run(1, set + line, "facedetect.scale-factor: nothing, now 1.5");
+  const std::string set = "--set facedetect0.scale-factor=1.6 ";
+  must_run(1, set + line, "facedetect.scale-factor: not set, now 1.6");
   const std::string bytes = home.value("SELECT sum(bytes_new) FROM checkpoint");
   must_run(0, "--from decode --scenario loose " + set + line, "starts from street/decode");
   ck_assert(row(home, "state", "detect", "loose") == "complete");
@@ -104,7 +105,8 @@ GST_START_TEST(ctrl_c_leaves_a_job_that_goes_on) {
   must_end(first, -SIGINT, "the same command goes on");
   ck_assert(row(home, "state", "decode") == "partial");
   ck_assert(home.value("SELECT count(*) FROM checkpoint WHERE frames > 0") != "0");
-  must_run(0, line, "complete: \"decode\", \"detect\"");
+  must_run(0, line, "goes on with street/decode@1 after ");
+  ck_assert(row(home, "state", "detect") == "complete");
 }
 GST_END_TEST
 
