@@ -165,11 +165,12 @@ class Report {
   }
 
   Status compare(ReportWriter &writer, const CheckpointRow &base, const CheckpointRow &scenario) {
-    // Those with most changes, in their order.
+    // Those with most changes, in their order. A box that is gone says more than some that moved.
     std::vector<std::pair<size_t, FrameChange>> most;
     DiffListener listener;
     listener.frame = [&](const FrameChange &change) {
-      const size_t score = 2 * change.detections.size() + (change.changed() ? 1 : 0) + 1;
+      size_t score = change.changed() ? 1 : 0;
+      for (const DetectionChange &one : change.detections) score += one.a && one.b ? 2 : 8;
       most.emplace_back(score, change);
       if (most.size() <= kPairs) return true;
       most.erase(std::min_element(most.begin(), most.end(), [](const auto &a, const auto &b) {

@@ -55,10 +55,10 @@ const std::vector<std::string> kLabels{"face",
 struct Place : Home {
   std::shared_ptr<Stores> stores = stores_at(frame_store(), metadata_store());
 
-  // RGB frames with a detection each.
+  // RGB frames with a detection each, the last ones without.
   CheckpointRow add(const std::string &stage, const Branch &branch = {},
                     const std::optional<Uuid> &parent = {}, int64_t shift = 0,
-                    const CheckpointFields &fields = {}) {
+                    const CheckpointFields &fields = {}, size_t detections = kLabels.size()) {
     CheckpointMaker maker(stores, "street", stage, branch, false, parent, {}, fields);
     maker.add_caps(
         "video/x-raw, format=(string)RGB, width=(int)32, height=(int)16, "
@@ -72,7 +72,7 @@ struct Place : Home {
       DetectionRow row{0, 0, kLabels[i], 0.5, 4 + shift, 3, 10, 8, {}, "roi"};
       if (i % 2 == 1) row.track = static_cast<int64_t>(i);
       if (i % 3 == 2) row.confidence.reset();
-      frame.detections.push_back(row);
+      if (i < detections) frame.detections.push_back(row);
       maker.add_frame(frame);
     }
     return maker.complete();
@@ -126,6 +126,18 @@ GST_START_TEST(g33_diff_prints_what_differs) {
   EQUAL(at(tree, "[9].sequence"), "28");
   ck_assert_int_eq(run_tool({"diff", "street/detect"}).code, 2);
   ck_assert_int_eq(run_tool({"diff", "street/detect", "street/detect", "--overlap", "2"}).code, 2);
+}
+GST_END_TEST
+
+GST_START_TEST(g33_a_report_shows_the_frames_that_lost_a_detection) {
+  Place place;
+  place.add("detect");
+  place.add("detect", Branch{true, "dim"}, {}, 1, {}, kLabels.size() - 1);
+  const std::string path = place.file("report.html");
+  tool_says(0, {"report", "street", path, "--scenario", "dim"});
+  const std::string page = contents(path);
+  ck_assert(contains(page, "<h4>Frame " + std::to_string(3 * kLabels.size() - 2)));
+  ck_assert(contains(page, "class=\"lost\""));
 }
 GST_END_TEST
 
@@ -306,6 +318,7 @@ static Suite *pictures_suite() {
   TCase *tc = tcase_create("pictures");
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g33_diff_prints_what_differs);
+  tcase_add_test(tc, g33_a_report_shows_the_frames_that_lost_a_detection);
   tcase_add_test(tc, g35_a_report_runs_nothing_that_a_label_says);
   tcase_add_test(tc, a_sheet_is_drawn);
   tcase_add_test(tc, g35_csv_is_no_program);
