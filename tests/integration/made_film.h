@@ -8,11 +8,10 @@
 
 namespace checkpoint {
 
-// $GST_CHECKPOINT_TEST_FILM, where it is set; else a small one is drawn and encoded.
-inline std::string film(const Home &home) {
-  if (const char *given = g_getenv("GST_CHECKPOINT_TEST_FILM")) return given;
-  const std::string path = home.file("film.webm");
-  const gchar *argv[] = {"bash", MAKE_FILM, path.c_str(), nullptr};
+// A small one of a face, drawn and encoded.
+inline std::string drawn_film(const Home &home, unsigned frames) {
+  const std::string path = home.file("film.webm"), count = std::to_string(frames);
+  const gchar *argv[] = {"bash", MAKE_FILM, path.c_str(), count.c_str(), nullptr};
   // Without our plugin, which may need a sanitizer's runtime.
   gchar **environment = g_environ_unsetenv(g_get_environ(), "GST_PLUGIN_PATH");
   environment =
@@ -25,6 +24,12 @@ inline std::string film(const Home &home) {
   g_free(errors);
   g_strfreev(environment);
   return path;
+}
+
+// $GST_CHECKPOINT_TEST_FILM, where it is set; else one is drawn.
+inline std::string film(const Home &home) {
+  const char *given = g_getenv("GST_CHECKPOINT_TEST_FILM");
+  return given ? given : drawn_film(home, 120);
 }
 
 }  // namespace checkpoint
