@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elements/launch_line.h"
 
+#include <glib.h>
+
 #include <algorithm>
 #include <cctype>
 #include <map>
+
+#include "elements/gst_handles.h"
 
 namespace checkpoint {
 
@@ -122,9 +126,10 @@ class LineParser {
     for (size_t i = 0; i < tokens.size(); i++) {
       std::string token = tokens[i];
       while (i + 1 < tokens.size() && goes_on(token, tokens[i + 1])) token += tokens[++i];
-      CHECKPOINT_RETURN_IF_ERROR(take(token));
+      CHECKPOINT_RETURN_IF_ERROR(take_grouped(token));
     }
     if (link_) return not_understood(tokens.back(), "nothing follows this link");
+    if (!groups_.empty()) return not_understood("(", "it is not closed");
     return resolve();
   }
 
@@ -139,14 +144,34 @@ class LineParser {
     bool all_pads = false;
   };
 
+  // Parentheses make a bin, which is left out: one chain within is a part of the chain around it.
+  Status take_grouped(std::string token) {
+    if (token.starts_with("bin.(")) token.erase(0, 4);
+    if (token.ends_with(".("))
+      return not_understood(token, "only a plain bin in parentheses can be cut into stages");
+    while (!token.empty() && token[0] == '(') {
+      groups_.push_back(false);
+      token.erase(0, 1);
+    }
+    size_t closing = 0;
+    const auto count = [&](char c) { return std::count(token.begin(), token.end(), c); };
+    for (; !token.empty() && token.back() == ')' && count(')') > count('('); closing++)
+      token.pop_back();
+    if (!token.empty()) CHECKPOINT_RETURN_IF_ERROR(take(token));
+    for (; closing > 0; closing--) {
+      if (groups_.empty() || !groups_.back() || link_)
+        return not_understood(")", "no chain of elements ends here");
+      groups_.pop_back();
+      group_closed_ = true;
+    }
+    return Status::ok();
+  }
+
   Status take(const std::string &token) {
     if (token == "!" || token == ":") return take_link(token);
-    if (token[0] == '(' || token.back() == ')' || token.ends_with(".("))
-      return not_understood(token, "bins in parentheses can't be cut into stages");
     const size_t equals = assignment(token);
     if (equals != std::string::npos) return take_property(token, equals);
-    if (token.find("://") != std::string::npos)
-      return not_understood(token, "a URI is no element; name the source, as in filesrc location=");
+    if (token.find("://") != std::string::npos) return take_uri(token);
     if (link_ && (token.find('/') != std::string::npos || token == "ANY")) {
       if (!link_->caps.empty()) return not_understood(token, "one link has caps twice");
       link_->caps = token;
@@ -172,11 +197,25 @@ class LineParser {
     return Status::ok();
   }
 
+  Status take_uri(const std::string &token) {
+    if (link_)
+      return not_understood(token, "a URI is no sink here; name one, as in filesink location=");
+    const std::string uri = unquote(token);
+    if (const GCharPtr path(g_filename_from_uri(uri.c_str(), nullptr, nullptr)); path)
+      line_.elements_.push_back({"filesrc", "", {{"location", quote(path.get())}}});
+    else
+      line_.elements_.push_back({"urisourcebin", "", {{"uri", quote(uri)}}});
+    return arrive({line_.elements_.size() - 1, "", ""});
+  }
+
   Status take_property(const std::string &token, size_t equals) {
-    if (!end_ || !end_->element)
+    const std::string key = token.substr(0, equals), value = token.substr(equals + 1);
+    if (!groups_.empty() && !groups_.back())
+      return key == "name" ? Status::ok()
+                           : not_understood(token, "a bin in parentheses has no settings here");
+    if (!end_ || !end_->element || group_closed_)
       return not_understood(token, "there is no element before it that it could be set on");
     LaunchLine::Element &element = line_.elements_[*end_->element];
-    const std::string key = token.substr(0, equals), value = token.substr(equals + 1);
     if (key != "name") {
       element.properties.emplace_back(key, value);
       return Status::ok();
@@ -195,6 +234,11 @@ class LineParser {
   }
 
   Status arrive(const End &end) {
+    if (!groups_.empty() && (!end.element || (groups_.back() && !link_)))
+      return not_understood(end.element ? line_.elements_[*end.element].factory : end.name + ".",
+                            "in parentheses, one chain of elements can be cut into stages only");
+    groups_.assign(groups_.size(), true);
+    group_closed_ = false;
     if (link_) {
       if (!link_->caps.empty() && !caps_closed_)
         return not_understood(link_->caps, "a link's caps stand between two '!'");
@@ -232,6 +276,8 @@ class LineParser {
   std::optional<End> end_;
   std::optional<OpenLink> link_;
   bool caps_closed_ = false;
+  std::vector<bool> groups_;   // open parentheses: is there an element in them yet?
+  bool group_closed_ = false;  // by the last token
   std::vector<std::pair<OpenLink, End>> links_;
 };
 

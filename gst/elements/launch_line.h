@@ -31,8 +31,9 @@ class LaunchLine {
     bool all_pads = false;         // ':' instead of '!'
   };
 
-  // As a shell hands the line over. One argument alone may hold all of it. kInvalidArgument names
-  // what is not understood; bins in parentheses and URIs as elements are not.
+  // As a shell hands the line over. One argument alone may hold all of it. A chain in parentheses
+  // is taken without them, a URI at the beginning of a chain as its source. kInvalidArgument names
+  // what is not understood.
   static Result<LaunchLine> parse(const std::vector<std::string> &words);
 
   const std::vector<Element> &elements() const { return elements_; }

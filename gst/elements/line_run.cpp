@@ -32,13 +32,26 @@ std::string source_text(const LaunchLine::Element &tap, const CheckpointRow &fro
   return text;
 }
 
-Status error_of(GstMessage *message) {
+// Of an ERROR or WARNING. "Resource not found." alone tells little, so what the element adds in its
+// debug text, "file(line): function (): element:\nwhat exactly", stands behind it.
+std::string text_of(GstMessage *message) {
   GError *error = nullptr;
-  gst_message_parse_error(message, &error, nullptr);
-  Status status(Code::kInternal, std::string(GST_MESSAGE_SRC_NAME(message)) + ": " +
-                                     (error ? error->message : "failed"));
+  gchar *debug = nullptr;
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
+    gst_message_parse_error(message, &error, &debug);
+  else
+    gst_message_parse_warning(message, &error, &debug);
+  const std::string what = error ? error->message : "failed", all = debug ? debug : "";
+  g_free(debug);
   g_clear_error(&error);
-  return status;
+  std::string text = std::string(GST_MESSAGE_SRC_NAME(message)) + ": " + what;
+  const size_t at = all.find(":\n");
+  if (at == std::string::npos || at + 2 == all.size()) return text;
+  const std::string exactly = all.substr(at + 2);
+  // The same words, with another first letter and no full stop: nothing is added.
+  if (what.size() > 2 && exactly.find(what.substr(1, what.size() - 2)) != std::string::npos)
+    return text;
+  return text + " (" + exactly + ")";
 }
 
 }  // namespace
@@ -55,6 +68,7 @@ RunOutcome LineRun::run(const StagePlan &plan, Cancellation &cancel) {
   gst_element_set_state(pipeline->get(), GST_STATE_NULL);
   running_.clear();
   for (const RunProgress::Stage &stage : last.stages) {
+    outcome_.began = outcome_.began || stage.frames > 0;
     const bool complete = std::find(outcome_.completed.begin(), outcome_.completed.end(),
                                     stage.name) != outcome_.completed.end();
     if (!complete) outcome_.partial.push_back(stage.name);
@@ -141,15 +155,11 @@ Status LineRun::play(GstElement *pipeline, Cancellation &cancel) {
         end = Status::ok();
         break;
       case GST_MESSAGE_ERROR:
-        end = error_of(message);
+        end = Status(Code::kInternal, text_of(message));
         break;
-      case GST_MESSAGE_WARNING: {
-        GError *error = nullptr;
-        gst_message_parse_warning(message, &error, nullptr);
-        if (error) on_warning(std::string(GST_MESSAGE_SRC_NAME(message)) + ": " + error->message);
-        g_clear_error(&error);
+      case GST_MESSAGE_WARNING:
+        on_warning(text_of(message));
         break;
-      }
       case GST_MESSAGE_ELEMENT:
         take_element_message(message);
         break;

@@ -26,7 +26,8 @@ struct RunOutcome {
   // kCancelled: stopped, and what is durable goes on with the next run.
   Status status;
   std::vector<std::string> completed;  // stages
-  std::vector<std::string> partial;    // stages that began and are not complete
+  std::vector<std::string> partial;    // stages that are not
+  bool began = false;                  // a frame came to one of them
 };
 
 class LineRun {

@@ -114,7 +114,8 @@ int finish(Call &call, const StagePlan &plan, const RunOutcome &outcome) {
   }
   if (!outcome.status.is_ok()) {
     out.error(Status(outcome.status.code(), outcome.status.message(),
-                     "the same command goes on with what is stored"));
+                     outcome.began ? "the same command goes on with what is stored"
+                                   : "GST_DEBUG=3 before the command tells more"));
     return kFailed;
   }
   if (!outcome.completed.empty()) out.note("complete: " + listed(outcome.completed));
@@ -142,7 +143,10 @@ int run_run(Call &call) {
   gst_init(nullptr, nullptr);
   auto line = LaunchLine::parse(call.arguments());
   if (!line.is_ok()) return call.usage(line.status().message());
-  if (line->stages().empty()) return call.usage("the pipeline has no checkpointtap");
+  if (line->stages().empty())
+    return call.usage(
+        "the pipeline has no checkpointtap; put one where a stage ends, as in \"... ! "
+        "checkpointtap stage=decode ! ...\"");
   std::vector<Override> overrides;
   for (const std::string &setting : settings) {
     auto parsed = parse_override(setting);

@@ -86,10 +86,44 @@ GST_START_TEST(words_of_a_shell_stay_together) {
 }
 GST_END_TEST
 
+GST_START_TEST(a_chain_in_parentheses_is_part_of_the_chain_around_it) {
+  const char *const flat =
+      "fakesrc name=\"fakesrc0\" num-buffers=1 identity name=\"identity0\" queue name=\"queue0\" "
+      "fakesink name=\"fakesink0\" fakesrc0. ! identity0. identity0. ! "
+      "video/x-raw(memory:SystemMemory) ! queue0. queue0. ! fakesink0. ";
+  for (const char *line : {
+           "fakesrc num-buffers=1 ! identity ! video/x-raw(memory:SystemMemory) ! queue ! fakesink",
+           "( fakesrc num-buffers=1 ! identity ) ! video/x-raw(memory:SystemMemory) ! queue ! "
+           "fakesink",
+           "bin.( name=b fakesrc num-buffers=1 ) ! (identity ! video/x-raw(memory:SystemMemory) ! "
+           "( queue )) ! fakesink",
+       })
+    must_equal(parsed(line).text(), flat);
+}
+GST_END_TEST
+
+GST_START_TEST(a_uri_is_the_source_of_its_chain) {
+  const LaunchLine line =
+      parsed("file:///a%20film.mp4 ! fakesink http://host/b.mp4?x=1 ! fakesink");
+  ck_assert(line.elements()[0].factory == "filesrc");
+  ck_assert(line.elements()[0].property("location") == "/a film.mp4");
+  ck_assert(line.elements()[2].factory == "urisourcebin");
+  ck_assert(line.elements()[2].property("uri") == "http://host/b.mp4?x=1");
+  ck_assert_uint_eq(line.links().size(), 2);
+}
+GST_END_TEST
+
 GST_START_TEST(what_is_not_understood_is_named) {
   must_refuse("", "no pipeline");
-  must_refuse("fakesrc ! ( queue ! fakesink )", "parentheses");
-  must_refuse("file:///a.mp4 ! fakesink", "file:///a.mp4");
+  must_refuse("fakesrc ! ( queue ! fakesink  fakesrc ! fakesink )", "parentheses");
+  must_refuse("( fakesrc ! t. ) tee name=t ! fakesink", "parentheses");
+  must_refuse("( async-handling=true fakesrc ! fakesink )", "async-handling");
+  must_refuse("( fakesrc ! queue ) max-size-time=0 ! fakesink", "max-size-time");
+  must_refuse("fakesrc ! ( queue ! ) fakesink", ")");
+  must_refuse("fakesrc ! ( queue ! fakesink", "not closed");
+  must_refuse("fakesrc ! fakesink )", ")");
+  must_refuse("gltestbin.( fakesrc ! fakesink )", "gltestbin");
+  must_refuse("fakesrc ! file:///a.mp4", "file:///a.mp4");
   must_refuse("fakesrc name=\"a source\" ! fakesink", "a source");
   must_refuse("fakesrc !", "!");
   must_refuse("fakesrc ! ! fakesink", "!");
@@ -140,6 +174,8 @@ static Suite *launch_line_suite() {
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, elements_links_caps_and_references_are_found);
   tcase_add_test(tc, words_of_a_shell_stay_together);
+  tcase_add_test(tc, a_chain_in_parentheses_is_part_of_the_chain_around_it);
+  tcase_add_test(tc, a_uri_is_the_source_of_its_chain);
   tcase_add_test(tc, what_is_not_understood_is_named);
   tcase_add_test(tc, a_cut_keeps_what_is_behind_the_tap);
   tcase_add_test(tc, a_cut_keeps_inputs_that_do_not_come_through_the_tap);

@@ -115,7 +115,7 @@ GST_START_TEST(what_can_not_be_run_is_named) {
   const std::string source = "videotestsrc num-buffers=3 ! video/x-raw,width=16,height=16 ! ";
   must_run(2, "--job j " + source + "fakesink", "no checkpointtap");
   must_run(2, source + "checkpointtap stage=a ! fakesink", "--job");
-  must_run(2, "--job j ( " + source + "checkpointtap stage=a ! fakesink )", "parentheses");
+  must_run(2, "--job j x.( " + source + "checkpointtap stage=a ! fakesink )", "parentheses");
   must_run(1, "--job j " + source + "nonsense ! checkpointtap stage=a ! fakesink", "nonsense");
   must_run(1, "--job j --from b " + source + "checkpointtap stage=a ! fakesink", "can start at: a");
   must_run(1, "--job j --from a " + source + "checkpointtap stage=a ! fakesink", "o complete");
@@ -128,6 +128,13 @@ GST_START_TEST(what_can_not_be_run_is_named) {
            "--job j --from a videotestsrc num-buffers=3 ! tee name=t ! queue ! checkpointtap "
            "stage=a ! m. funnel name=m ! fakesink t. ! queue ! m.",
            "t is before");
+  // What an element adds to its error, and no promise where nothing is stored.
+  {
+    Launch launch("run --job l filesrc location=/no/film.mp4 ! checkpointtap stage=a ! fakesink",
+                  tool());
+    must_end(launch, 1, "/no/film.mp4");
+    ck_assert(launch.error_output().find("goes on") == std::string::npos);
+  }
   // A sink that has enough.
   must_run(3, "--job k " + source + "checkpointtap stage=a ! fakesink num-buffers=1",
            "not complete: \"a\"");
