@@ -76,6 +76,13 @@ std::optional<std::string> json_value(const GValue *value) {
   }
 }
 
+// The whole path of a file that is there; nullopt: there is none.
+std::optional<std::string> file_at(const std::string &path, struct stat &info) {
+  if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  const GCharPtr absolute(g_canonicalize_filename(path.c_str(), nullptr));
+  return absolute.get();
+}
+
 std::string factory_name(GstElement *element) {
   GstElementFactory *factory = gst_element_get_factory(element);
   return factory ? GST_OBJECT_NAME(factory) : G_OBJECT_TYPE_NAME(element);
@@ -222,6 +229,10 @@ JsonMembers set_properties(GstElement *element) {
     g_object_get_property(G_OBJECT(element), pspec->name, &value);
     if (!g_param_value_defaults(pspec, &value)) {
       if (auto text = json_value(&value)) set[name] = std::move(*text);
+      // The same film, from whichever folder it is named.
+      struct stat info = {};
+      if (name == "location" && G_VALUE_HOLDS_STRING(&value) && g_value_get_string(&value))
+        if (auto path = file_at(g_value_get_string(&value), info)) set[name] = json_text(*path);
     }
     g_value_unset(&value);
   }
@@ -249,12 +260,12 @@ std::string input_identity(const std::string &location) {
     path = local.get();
   }
   struct stat info = {};
-  if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return "";
-  const GCharPtr absolute(g_canonicalize_filename(path.c_str(), nullptr));
+  const auto absolute = file_at(path, info);
+  if (!absolute) return "";
   // Nanoseconds since 1970.
   const int64_t mtime =
       static_cast<int64_t>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec;
-  return json_object({{"path", json_text(absolute.get())},
+  return json_object({{"path", json_text(*absolute)},
                       {"size", std::to_string(info.st_size)},
                       {"mtime", std::to_string(mtime)}});
 }

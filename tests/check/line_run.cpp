@@ -192,6 +192,18 @@ GST_START_TEST(a_line_that_is_done_has_nothing_to_do) {
 }
 GST_END_TEST
 
+GST_START_TEST(a_film_is_the_same_from_whichever_folder_it_is_named) {
+  Place place;
+  Run(place, place.line(), kJob).play();
+  std::string line = place.line();
+  line.replace(line.find(place.film()), place.film().size(), "film.raw");
+  ck_assert_int_eq(g_chdir(place.path().c_str()), 0);
+  Run again(place, line, kJob);
+  ck_assert_int_eq(g_chdir("/"), 0);
+  ck_assert_msg(again.plan.nothing_to_do, "%s", again.stale().c_str());
+}
+GST_END_TEST
+
 GST_START_TEST(the_furthest_stage_that_is_done_is_the_start) {
   Place place;
   Run first(place, place.line(), kJob);
@@ -282,6 +294,7 @@ static Suite *line_run_suite() {
   tcase_add_test(tc, g14_a_run_records_what_its_line_declares);
   tcase_add_test(tc, g36_no_secret_is_part_of_a_configuration);
   tcase_add_test(tc, a_line_that_is_done_has_nothing_to_do);
+  tcase_add_test(tc, a_film_is_the_same_from_whichever_folder_it_is_named);
   tcase_add_test(tc, the_furthest_stage_that_is_done_is_the_start);
   tcase_add_test(tc, a_stale_stage_is_shown_and_not_taken);
   tcase_add_test(tc, a_run_from_a_stage_makes_none_of_the_elements_before_it);

@@ -152,6 +152,7 @@ static Suite *tutorial_suite() {
   Suite *suite = suite_create("tutorial");
   TCase *tc = tcase_create("tutorial");
   suite_add_tcase(suite, tc);
+  tcase_set_timeout(tc, 200);
   tcase_add_test(tc, g06_what_the_tutorial_shows_is_what_happens);
   return suite;
 }
