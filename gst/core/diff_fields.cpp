@@ -2,12 +2,11 @@
 #include <json-glib/json-glib.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <map>
 #include <memory>
 
 #include "core/diff.h"
+#include "core/node_text.h"
 
 namespace checkpoint {
 
@@ -23,24 +22,12 @@ using NodePtr = std::unique_ptr<JsonNode, FreeNode>;
 
 constexpr int kMaxDepth = 32;  // what lies deeper is compared as one text
 
-std::string text_of(JsonNode *node) {
-  if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE) {
-    // The shortest text of the number: json-glib writes 1.1 as 1.1000000000000001.
-    std::array<char, 32> digits{};
-    const auto end =
-        std::to_chars(digits.data(), digits.data() + digits.size(), json_node_get_double(node));
-    return {digits.data(), end.ptr};
-  }
-  std::unique_ptr<char, decltype(&g_free)> text(json_to_string(node, FALSE), g_free);
-  return text.get();
-}
-
 std::string json_string(const std::string &text) {
   NodePtr node(json_node_new(JSON_NODE_VALUE));
   std::unique_ptr<char, decltype(&g_free)> valid(
       g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())), g_free);
   json_node_set_string(node.get(), valid.get());
-  return text_of(node.get());
+  return node_text(node.get());
 }
 
 // One path for one field: a name that could be taken for two steps is quoted.
@@ -66,7 +53,7 @@ void flatten(const std::string &path, JsonNode *node, int depth, Flat &out) {
       flatten(path + "[" + std::to_string(i) + "]", json_array_get_element(array, i), depth + 1,
               out);
   } else {
-    out[path] = text_of(node);
+    out[path] = node_text(node);
   }
 }
 
@@ -112,6 +99,17 @@ std::vector<FieldChange> diff_fields(const CheckpointFields &a, const Checkpoint
     if (of_a.count(field) == 0) changes.push_back({field, std::nullopt, value});
   std::sort(changes.begin(), changes.end(),
             [](const FieldChange &one, const FieldChange &two) { return one.field < two.field; });
+  // What is declared is mostly part of the snapshot, too: once is enough.
+  const std::string declared = "config_declared", snapshot = "config_snapshot";
+  std::erase_if(changes, [&](const FieldChange &one) {
+    if (!one.field.starts_with(declared)) return false;
+    const std::string twin = snapshot + one.field.substr(declared.size());
+    const auto value = [&](const Flat &flat) {
+      const auto at = flat.find(twin);
+      return at == flat.end() ? std::optional<std::string>() : at->second;
+    };
+    return value(of_a) == one.a && value(of_b) == one.b;
+  });
   return changes;
 }
 

@@ -2,11 +2,10 @@
 #include <json-glib/json-glib.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <set>
 
-#include "elements/gst_handles.h"
+#include "core/node_text.h"
 #include "elements/stage_plan.h"
 
 namespace checkpoint {
@@ -15,13 +14,7 @@ namespace {
 
 std::string text_of(JsonNode *node) {
   if (!node) return "not set";
-  if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE) {
-    char text[32];  // "1.1", where JSON-GLib writes 1.1000000000000001
-    const auto end = std::to_chars(text, text + sizeof text, json_node_get_double(node)).ptr;
-    return {text, end};
-  }
-  const GCharPtr text(json_to_string(node, FALSE));
-  return text.get();
+  return node_text(node);
 }
 
 const char *factory_of(JsonNode *node) {

@@ -224,6 +224,15 @@ GST_START_TEST(configuration_is_compared_field_by_field) {
                  "stats.faces: 3 > 4\n"
                  "video_path: \"/a \\\"b\\\".mp4\" > -\n");
   must_be_fields(a, a, "");
+  // What is declared stands there where the snapshot does not say the same.
+  CheckpointFields g, h;
+  g.config_snapshot = g.config_declared = R"({"scale": 1})";
+  h.config_snapshot = h.config_declared = R"({"scale": 2, "film": "a"})";
+  g.config_declared = R"({"scale": 1, "film": "b"})";
+  must_be_fields(g, h,
+                 "config_declared.film: \"b\" > \"a\"\n"
+                 "config_snapshot.film: - > \"a\"\n"
+                 "config_snapshot.scale: 1 > 2\n");
   // Names that could be taken for paths; what is no JSON.
   CheckpointFields c, d;
   c.config_overrides = R"({"a.b": 1})";

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/node_text.h"
+
+#include <json-glib/json-glib.h>
+
+#include <array>
+#include <charconv>
+#include <memory>
+
+namespace checkpoint {
+
+std::string node_text(JsonNode *node) {
+  if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE) {
+    std::array<char, 32> digits{};
+    const auto end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), json_node_get_double(node));
+    return {digits.data(), end.ptr};
+  }
+  const std::unique_ptr<char, decltype(&g_free)> text(json_to_string(node, FALSE), g_free);
+  return text.get();
+}
+
+}  // namespace checkpoint
