@@ -24,7 +24,7 @@ packages_test=(
 # The servers of tests/services.
 packages_services=(postgresql pgbouncer radosgw ceph-mon ceph-osd ceph-common curl openssl)
 # Other people's eyes: what they see of a checkpoint is tested too.
-packages_eyes=(postgresql-client awscli zstd)
+packages_eyes=(postgresql-client awscli zstd faketime)
 packages_lint=(git clang-format)
 packages_soak=(valgrind)
 packages_quickstart=("${packages_test[@]}" sqlite3)

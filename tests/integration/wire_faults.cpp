@@ -17,6 +17,7 @@
 #include "support/launch.h"
 #include "support/outcome.h"
 #include "support/pipeline.h"
+#include "support/services.h"
 
 using namespace checkpoint;
 
@@ -54,19 +55,6 @@ Fault at_puts(Fault fault) {
   fault.request = "PUT ";
   fault.skip = 3;
   return fault;
-}
-
-// A server's script, which has to succeed.
-void server(const char *name, const char *verb) {
-  const std::string script = std::string(SERVICES) + "/" + name;
-  const gchar *argv[] = {script.c_str(), verb, g_getenv("GST_CHECKPOINT_TEST_SERVICES"), nullptr};
-  ck_assert_msg(argv[2] != nullptr, "the servers are nobody's to stop");
-  gint status = -1;
-  gchar *errors = nullptr;
-  ck_assert(g_spawn_sync(nullptr, const_cast<gchar **>(argv), nullptr, G_SPAWN_DEFAULT, nullptr,
-                         nullptr, nullptr, &errors, &status, nullptr));
-  ck_assert_msg(status == 0, "%s %s: %s", name, verb, errors);
-  g_free(errors);
 }
 
 std::vector<std::string> s3_clients() {
@@ -186,9 +174,9 @@ GST_START_TEST(postgresql_is_restarted_within_a_run) {
   for (const char *end : {"stop", "crash"}) {
     DurablePlace place(film);
     HalfRun run(film, {});
-    server("postgres", end);
+    run_service("postgres", end);
     run.feed_some_more();
-    server("postgres", "start");
+    run_service("postgres", "start");
     run.feed_the_rest();
     must_succeed(run, end);
     must_have_warned(run, end);
@@ -202,10 +190,10 @@ GST_START_TEST(the_gateway_is_away_within_a_run) {
   DurablePlace place(film);
   FaultProxy s3(s3_port());
   HalfRun run(film, through(place, &s3, nullptr));
-  server("s3", "stop");
+  run_service("s3", "stop");
   run.feed_some_more();
   const bool noticed = s3.wait_until_refused(3);
-  server("s3", "start");
+  run_service("s3", "start");
   run.feed_the_rest();
   ck_assert_msg(noticed, "%s", run.tail().c_str());
   must_succeed(run, "gateway");
