@@ -14,8 +14,9 @@ constexpr unsigned kEventPage = 256;
 constexpr uint64_t kMaxGet = 4 << 20;
 }  // namespace
 
-EarlierFrames::EarlierFrames(std::shared_ptr<Stores> stores, CheckpointRow row, unsigned page)
-    : stores_(std::move(stores)), row_(std::move(row)), page_(std::max(page, 1u)) {}
+EarlierFrames::EarlierFrames(std::shared_ptr<Stores> stores, CheckpointRow row, uint64_t first,
+                             unsigned page)
+    : stores_(std::move(stores)), row_(std::move(row)), page_(std::max(page, 1u)), next_(first) {}
 
 Status EarlierFrames::open(Cancellation &cancel) {
   CHECKPOINT_ASSIGN_OR_RETURN(caps_, stores_->metadata->read_caps(row_.key, cancel));

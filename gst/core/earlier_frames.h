@@ -16,8 +16,9 @@ namespace checkpoint {
 
 class EarlierFrames {
  public:
-  // `page`: rows that are read at once.
-  EarlierFrames(std::shared_ptr<Stores> stores, CheckpointRow row, unsigned page = 128);
+  // `first`: the first frame that is taken; `page`: rows that are read at once.
+  EarlierFrames(std::shared_ptr<Stores> stores, CheckpointRow row, uint64_t first = 0,
+                unsigned page = 128);
 
   // Reads what there is besides frames. Before anything else.
   Status open(Cancellation &cancel);
@@ -45,7 +46,7 @@ class EarlierFrames {
   uint32_t last_events_ = 0;
 
   std::mutex mutex_;                         // held while a page is read
-  uint64_t next_ = 0;                        // of the next page; protected by mutex_
+  uint64_t next_;                            // of the next page; protected by mutex_
   std::map<uint64_t, FrameRecord> records_;  // protected by mutex_
 };
 

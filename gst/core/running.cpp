@@ -16,7 +16,10 @@ void RunningCheckpoints::add(const Uuid &id) {
 
 void RunningCheckpoints::settle(const Uuid &id) {
   std::lock_guard lock(mutex_);
-  if (without_row_.erase(id) > 0) settled_.notify_all();
+  auto found = without_row_.find(id);
+  if (found == without_row_.end()) return;
+  without_row_.erase(found);
+  settled_.notify_all();
 }
 
 void RunningCheckpoints::wait(const Uuid &id, Cancellation &cancel) {

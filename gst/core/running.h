@@ -17,9 +17,9 @@ class RunningCheckpoints {
  public:
   static RunningCheckpoints &instance();
 
-  // Its writer knows what it is, and will make its row.
+  // Its writer knows what it is, and will make its row. Several may say so of one.
   void add(const Uuid &id);
-  // Its row is made, or never will be.
+  // Its row is made, or this writer never will make it.
   void settle(const Uuid &id);
   // Until the checkpoint is settled; at once where it is, or where no writer of this process has
   // it.
@@ -28,7 +28,7 @@ class RunningCheckpoints {
  private:
   std::mutex mutex_;
   std::condition_variable settled_;
-  std::set<Uuid> without_row_;  // protected by mutex_
+  std::multiset<Uuid> without_row_;  // protected by mutex_
 };
 
 }  // namespace checkpoint

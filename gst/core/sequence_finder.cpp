@@ -60,6 +60,7 @@ Result<uint64_t> SequenceFinder::new_sequence(Cancellation &cancel) {
   if (next_new_) return (*next_new_)++;
   CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> rows, ancestors(*store_, parent_, cancel));
   rows.push_back(parent_);
+  if (own_) rows.push_back(*own_);
   uint64_t next = 0;
   for (const CheckpointRow &row : rows) {
     FramePage page;

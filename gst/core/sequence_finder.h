@@ -29,6 +29,8 @@ class SequenceFinder {
 
   SequenceFinder(std::shared_ptr<MetadataStore> store, CheckpointRow parent, unsigned page = 256);
 
+  // Frames that were numbered before lie there, and come no more.
+  void go_on_after(CheckpointRow own) { own_ = std::move(own); }
   // Of several frames with that PTS those with that stream time come first, then those behind the
   // one found last. After a failure as if it had not been called.
   Result<Found> find(uint64_t pts, uint64_t stream_time, Cancellation &cancel);
@@ -44,6 +46,7 @@ class SequenceFinder {
 
   const std::shared_ptr<MetadataStore> store_;
   const CheckpointRow parent_;
+  std::optional<CheckpointRow> own_;
   const unsigned page_;
   std::vector<Candidate> candidates_;  // by PTS, then index
   uint64_t next_index_ = 0;            // behind the frame found last

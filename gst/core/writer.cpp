@@ -24,6 +24,12 @@ constexpr std::chrono::milliseconds kLeaveTime{50};
 constexpr std::chrono::milliseconds kThreadPatience{2000};
 // For a commit that was called back to say what became of it.
 constexpr std::chrono::milliseconds kAnswerPatience{2000};
+
+LeaseOwner owner_of(const WriterOptions &options) {
+  LeaseOwner owner = this_process();
+  if (options.instance) owner.instance = *options.instance;
+  return owner;
+}
 }  // namespace
 
 CheckpointWriter::Impl::Impl(StoreOpener opener, const WriterOptions &writer_options,
@@ -31,7 +37,7 @@ CheckpointWriter::Impl::Impl(StoreOpener opener, const WriterOptions &writer_opt
     : open(std::move(opener)),
       options(writer_options),
       observer(std::move(writer_observer)),
-      owner(this_process()),
+      owner(owner_of(writer_options)),
       chunks(ChunkPool::create(kChunkBudget)) {}
 
 CheckpointWriter::CheckpointWriter(StoreOpener open, const WriterOptions &options,
@@ -143,7 +149,7 @@ void CheckpointWriter::Impl::fail(const Status &status) {
 }
 
 Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hint, bool resume,
-                               std::optional<Uuid> id) {
+                               std::optional<Uuid> id, uint64_t first) {
   CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", fields.job_id));
   CHECKPOINT_RETURN_IF_ERROR(check_name("stage", fields.stage));
   if (!fields.branch.label.empty())
@@ -151,7 +157,12 @@ Status CheckpointWriter::begin(const CheckpointFields &fields, bool parent_is_hi
   std::lock_guard lock(impl_->mutex);
   if (impl_->failed) return impl_->failure;
   if (id) impl_->id = *id;
-  if (!impl_->ended && !resume) RunningCheckpoints::instance().add(impl_->id);
+  impl_->id_given = id.has_value();
+  impl_->first_index = impl_->next_index = impl_->arrivals = impl_->stats.frames_in = first;
+  if (!impl_->ended && !resume) {
+    RunningCheckpoints::instance().add(impl_->id);
+    impl_->unsettled = true;
+  }
   impl_->fields = fields;
   impl_->parent_is_hint = parent_is_hint;
   impl_->resume_asked = resume;

@@ -31,6 +31,11 @@ struct WriterOptions {
   Leaky leaky = Leaky::kNo;
   std::chrono::milliseconds lease{30000};
   unsigned workers = 2;
+  // False: every frame is stored where its record is, whoever has its pixels already.
+  bool reuse = true;
+  // Who takes the lease, where several writers follow one another as one: what a lost connection
+  // left to the one before is the next one's.
+  std::optional<Uuid> instance;
 };
 
 struct CommitInfo {
@@ -53,6 +58,8 @@ struct WriterStats {
   uint64_t frames_ambiguous = 0, frames_unmatched = 0;
   // Frames that were stored by an earlier run, and compared with what came again.
   uint64_t frames_compared = 0;
+  // Frames that are in the spool alone (see core/spooled_writer.h).
+  uint64_t frames_spooled = 0;
 };
 
 // Called on the writer's threads, several at a time, without a lock of the writer held that its
@@ -62,6 +69,8 @@ class WriterObserver {
  public:
   virtual ~WriterObserver() = default;
   virtual void on_commit(const CommitInfo &info) = 0;
+  // The stretch is in the spool; it is not durable where it belongs, and on_commit() comes later.
+  virtual void on_spooled(const CommitInfo &info) {}
   // An earlier checkpoint goes on, or is complete already; before its first commit here.
   virtual void on_resume(const CommitInfo &info) {}
   virtual void on_warning(const Status &status) = 0;
@@ -88,7 +97,7 @@ class CheckpointWriter {
   // As abandon(). Then waits for the threads, whose waits are all cancelled, until stop()'s
   // deadline or, where there was no stop(), for 2 s at most. One that the kernel holds is left
   // behind; it owns what it uses.
-  ~CheckpointWriter();
+  virtual ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter &) = delete;
   CheckpointWriter &operator=(const CheckpointWriter &) = delete;
 
@@ -100,9 +109,10 @@ class CheckpointWriter {
   // that it has are expected again, from the first one on: they are compared, and not stored; a
   // difference is a failure that names the sequence. When it is complete already all of them are.
   //
-  // `id` is for a copy, which keeps that of what it is made of; else it is a new one.
-  Status begin(const CheckpointFields &fields, bool parent_is_hint, bool resume = false,
-               std::optional<Uuid> id = {});
+  // `id` is for a copy, which keeps that of what it is made of; else it is a new one. Where there
+  // is one with that id already, it is what goes on. Its frames before `first` do not come again.
+  virtual Status begin(const CheckpointFields &fields, bool parent_is_hint, bool resume = false,
+                       std::optional<Uuid> id = {}, uint64_t first = 0);
 
   // --- the streaming thread's calls
   // The caps of the frames that follow.
@@ -114,45 +124,45 @@ class CheckpointWriter {
   // where there is no parent the number of frames that came before it. Waits while the queue is
   // full (leaky=no). kCancelled: interrupt() came, and `frame` is still the caller's, who calls
   // again. Any other failure: the writer has failed; on_error() was called.
-  Status push(std::unique_ptr<FrameInput> &frame, const FrameTiming &timing,
-              std::optional<uint64_t> sequence);
+  virtual Status push(std::unique_ptr<FrameInput> &frame, const FrameTiming &timing,
+                      std::optional<uint64_t> sequence);
   // What the next push() without a sequence gets; nullopt: the parent's frames decide.
-  std::optional<uint64_t> next_sequence() const;
+  virtual std::optional<uint64_t> next_sequence() const;
   // After begin(): waits until the checkpoint's id is known, which without `resume` it is.
   // kCancelled as in push().
-  Result<Uuid> await_id();
+  virtual Result<Uuid> await_id();
   // Ends the checkpoint: commits all, then completes it, or leaves it partial with the reason.
   // `stats`, a JSON object, takes the place of what begin() was given.
   // Waits; kCancelled as in push(): call again. kTimeout: not done within `timeout`; the checkpoint
   // stays partial and loadable. A last commit that is under way then is called back, and when that
   // comes too late, because all is durable, the end is a success.
-  Status finish(std::optional<std::string> partial_reason, std::chrono::milliseconds timeout,
-                std::optional<std::string> stats = {});
+  virtual Status finish(std::optional<std::string> partial_reason,
+                        std::chrono::milliseconds timeout, std::optional<std::string> stats = {});
 
   // --- any thread
   // Makes push() and finish() return kCancelled until resume().
-  void interrupt();
-  void resume();
+  virtual void interrupt();
+  virtual void resume();
   // There is a reason to doubt that the stream is whole: the checkpoint stays partial with it,
   // unless it is complete already. Does not wait; a commit that would complete it is called back.
-  void doubt(const std::string &reason);
+  virtual void doubt(const std::string &reason);
   // Why the checkpoint is or stays partial; nullopt: no reason is known.
-  std::optional<std::string> partial_reason() const;
+  virtual std::optional<std::string> partial_reason() const;
   // Ends every wait, stores nothing more, and does not wait for that.
-  void abandon(const std::string &reason);
+  virtual void abandon(const std::string &reason);
   // Makes durable what is queued, notes the end and gives the lease back. Returns within `timeout`,
   // or within kCleanUpTime when that is longer, whatever the stores do. The number of frames that
   // did not make it.
-  uint64_t stop(std::chrono::milliseconds timeout,
-                const std::string &reason = "stopped before the end of the stream");
+  virtual uint64_t stop(std::chrono::milliseconds timeout,
+                        const std::string &reason = "stopped before the end of the stream");
   static constexpr std::chrono::milliseconds kCleanUpTime{250};
   // Commits what was pushed so far, soon. The CommitInfo that covers it comes later, and carries
   // `token`, which is greater than those before it. Where all is durable already the last commit is
   // told once more. False: the checkpoint is at its end, and nothing is told.
   bool flush(uint64_t token = 0);
-  WriterStats stats() const;
+  virtual WriterStats stats() const;
   // The checkpoint's id: from begin() on, or with `resume` once it is known.
-  std::optional<Uuid> checkpoint_id() const;
+  virtual std::optional<Uuid> checkpoint_id() const;
 
  private:
   struct Impl;

@@ -31,14 +31,14 @@ Status CheckpointWriter::Impl::set_up() {
   CHECKPOINT_ASSIGN_OR_RETURN(stores, open(cancel));
   observe([](WriterObserver &o) { o.on_progress("connect", "the stores are open", 100); });
   CheckpointFields wanted;
-  bool hint = false, resume = false;
+  bool hint = false, may_exist = false;
   {
     std::unique_lock lock(mutex);
     control_due.wait(lock, [&] { return aborted || draining || fields; });
     if (!fields) return Status(Code::kCancelled, "stopped before there was anything to store");
     wanted = *fields;
     hint = parent_is_hint;
-    resume = resume_asked;
+    may_exist = resume_asked || id_given;
   }
   CHECKPOINT_RETURN_IF_ERROR(find_parent(wanted, hint));
   CHECKPOINT_ASSIGN_OR_RETURN(job, patiently(cancel, [&] {
@@ -63,7 +63,12 @@ Status CheckpointWriter::Impl::set_up() {
   }
   CHECKPOINT_RETURN_IF_ERROR(take_lease());
   fail_point(FailPoint::kLeaseTaken);
-  if (resume) CHECKPOINT_RETURN_IF_ERROR(find_earlier(wanted));
+  if (may_exist) CHECKPOINT_RETURN_IF_ERROR(find_earlier(wanted));
+  if (stored_frames() < first_index)
+    return Status(Code::kMissing,
+                  "checkpoint " + id.to_string() + " had " + std::to_string(first_index) +
+                      " frames in these stores, and has " + std::to_string(stored_frames()),
+                  "it was deleted, or the stores are others or were put back to an earlier state");
   if (!earlier) {
     CHECKPOINT_ASSIGN_OR_RETURN(row, patiently(cancel, [&] {
                                   return stores->metadata->create_checkpoint(lease, id, wanted,
@@ -74,11 +79,17 @@ Status CheckpointWriter::Impl::set_up() {
     id_known = true;
     room.notify_all();
   }
-  RunningCheckpoints::instance().settle(id);
+  settle();
   log(LogLevel::kInfo, "writer",
       "job " + wanted.job_id + ", stage " + wanted.stage + ": checkpoint " + id.to_string() +
           ", version " + std::to_string(row.version));
   return Status::ok();
+}
+
+// The row is made, so who was run from it may look for it.
+void CheckpointWriter::Impl::settle() {
+  std::lock_guard lock(mutex);
+  if (std::exchange(unsettled, false)) RunningCheckpoints::instance().settle(id);
 }
 
 Status CheckpointWriter::Impl::find_parent(CheckpointFields &wanted, bool hint) {
@@ -510,7 +521,7 @@ void CheckpointWriter::Impl::finish_up(Status status) {
     inflight->set_done(*pack, Status(Code::kCancelled, "its writer was stopped"), 0, 0, {});
   lock.lock();
   ended = true;
-  RunningCheckpoints::instance().settle(id);
+  if (std::exchange(unsettled, false)) RunningCheckpoints::instance().settle(id);
   room.notify_all();
   work_due.notify_all();
   put_due.notify_all();

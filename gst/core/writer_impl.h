@@ -12,6 +12,7 @@
 // `mutex`.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -140,6 +141,9 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   std::optional<CheckpointFields> fields;
   bool parent_is_hint = false;
   bool resume_asked = false;
+  bool id_given = false;     // one with this id goes on
+  uint64_t first_index = 0;  // of the frames that come
+  bool unsettled = false;    // the id is among the RunningCheckpoints
   bool id_known = false;
   std::deque<QueueItem> queue;
   uint64_t arrivals = 0;  // frames pushed, dropped ones included
@@ -262,6 +266,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   Status set_up();
   Status find_parent(CheckpointFields &wanted, bool hint);
   void tell_unidentified();
+  void settle();
   Status run();
   void finish_up(Status status);
   void seal(bool last);
@@ -307,6 +312,10 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
 
   // --- writer_resume.cpp: going on with an earlier checkpoint
   uint64_t stored_frames() const { return earlier ? earlier->row().frames : 0; }
+  // How many of them come again.
+  uint64_t frames_to_compare() const {
+    return stored_frames() - std::min(stored_frames(), first_index);
+  }
   Status find_earlier(const CheckpointFields &wanted);
   Status take_over(const CheckpointFields &wanted, CheckpointRow found);
   void take_caps(QueuedCaps &&item);

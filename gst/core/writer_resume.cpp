@@ -40,9 +40,16 @@ std::string kept_fields(const CheckpointFields &before, const CheckpointFields &
 
 }  // namespace
 
-// The newest version of the stage, whatever its state. With the lease, so that nobody else writes
-// it.
+// The one with our id or the newest version of the stage, whatever its state. With the lease, so
+// that nobody else writes it.
 Status CheckpointWriter::Impl::find_earlier(const CheckpointFields &wanted) {
+  if (id_given) {
+    auto ours = patiently(cancel, [&] { return stores->metadata->get_checkpoint(id, cancel); });
+    if (ours.is_ok() && ours->state != CheckpointState::kDeleted)
+      return take_over(wanted, std::move(*ours));
+    if (!ours.is_ok() && !ours.status().is(Code::kNotFound)) return ours.status();
+  }
+  if (!resume_asked) return Status::ok();
   CheckpointQuery query;
   query.job_id = wanted.job_id;
   query.stage = wanted.stage;
@@ -68,10 +75,11 @@ Status CheckpointWriter::Impl::take_over(const CheckpointFields &wanted, Checkpo
                         (found.fields.parent ? found.fields.parent->to_string() : "none") +
                         ", and this is run from " +
                         (wanted.parent ? wanted.parent->to_string() : "none"));
-  auto before = std::make_unique<EarlierFrames>(stores, std::move(found));
+  auto before = std::make_unique<EarlierFrames>(stores, std::move(found), first_index);
   CHECKPOINT_RETURN_IF_ERROR(patiently(cancel, [&] { return before->open(cancel); }));
 
   const CheckpointRow &from = before->row();
+  if (finder && first_index > 0) finder->go_on_after(from);
   frames_durable = from.frames;
   commits_done = from.commit_no;
   bytes_new = from.bytes_new;
@@ -104,7 +112,7 @@ Status CheckpointWriter::Impl::take_over(const CheckpointFields &wanted, Checkpo
                   earlier->complete() ? name + " is complete; frames are compared, none is stored"
                                       : name + " goes on; frames before index " +
                                             std::to_string(row.frames) + " are compared",
-                  stored_frames() == 0 ? 100 : -1);
+                  frames_to_compare() == 0 ? 100 : -1);
   });
   return Status::ok();
 }
@@ -137,7 +145,9 @@ Status CheckpointWriter::Impl::difference(const Slot &slot, const FrameRecord &b
     return not_the_same("the frame with sequence " + std::to_string(was.sequence) +
                         " is not the one that was stored: " + how);
   };
-  if (now.sequence != was.sequence)
+  // What the finder says depends on the frames before, which need not have come.
+  const bool same_way = slot.has_sequence || first_index == 0;
+  if (now.sequence != was.sequence && same_way)
     return differs("one with sequence " + std::to_string(now.sequence) + " came");
   if (now.caps != was.caps || slot.other_caps) return differs("its caps are others");
   for (const auto &[what, is, had] :
@@ -171,7 +181,7 @@ Status CheckpointWriter::Impl::compare(Slot &slot) {
   compared.erase(index);
   turn_changed.notify_all();
   if (compared.empty()) poke_control();
-  if (stats.frames_compared < stored_frames()) return Status::ok();
+  if (stats.frames_compared < frames_to_compare()) return Status::ok();
   lock.unlock();
   fail_point(FailPoint::kCompared);
   tell_compared();

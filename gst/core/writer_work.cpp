@@ -149,6 +149,11 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
   CHECKPOINT_ASSIGN_OR_RETURN(record.digest, digester.digest(*raw));
   if (stored_before) return compare(slot);
 
+  if (!options.reuse) {
+    slot.payload = std::make_shared<PendingPayload>();
+    slot.ours = true;
+    return store_payload(slot, codec, *raw, std::move(copied));
+  }
   while (!aborted) {
     InflightPayloads::Claim claim = inflight->claim(record.digest);
     slot.payload = claim.payload;
