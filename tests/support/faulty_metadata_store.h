@@ -38,6 +38,11 @@ class FaultyMetadataStore : public MetadataStore {
              return status;
            });
   }
+  // Everything is kUnavailable while it is down.
+  void set_down(bool down) {
+    std::lock_guard lock(mutex_);
+    down_ = down;
+  }
   // How often it was called, those that failed included.
   uint64_t calls(const std::string &call) const {
     std::lock_guard lock(mutex_);
@@ -323,6 +328,7 @@ class FaultyMetadataStore : public MetadataStore {
       std::lock_guard lock(mutex_);
       calls_[call]++;
       history_.emplace_back(call);
+      if (down_) return Status(Code::kUnavailable, "the metadata store is down");
     }
     if (Status status = run(before_, call, cancel); !status.is_ok()) return status;
     R result = forward();
@@ -334,6 +340,7 @@ class FaultyMetadataStore : public MetadataStore {
   const std::shared_ptr<MetadataStore> inner_;
   mutable std::mutex mutex_;
   Hooks before_, after_;                   // protected by mutex_
+  bool down_ = false;                      // protected by mutex_
   std::map<std::string, uint64_t> calls_;  // protected by mutex_
   std::vector<std::string> history_;       // protected by mutex_
 };

@@ -33,9 +33,15 @@ class News : public WriterObserver {
     commits.push_back(info);
     changed_.notify_all();
   }
+  void on_spooled(const CommitInfo &info) override {
+    std::lock_guard lock(mutex_);
+    spooled.push_back(info);
+    changed_.notify_all();
+  }
   void on_warning(const Status &status) override {
     std::lock_guard lock(mutex_);
     warnings.push_back(status);
+    changed_.notify_all();
   }
   void on_progress(const std::string &, const std::string &, int) override {}
   void on_error(const Status &status) override {
@@ -47,14 +53,45 @@ class News : public WriterObserver {
     std::unique_lock lock(mutex_);
     ck_assert(changed_.wait_for(lock, kPatience, [&] { return commits.size() >= n; }));
   }
+  // Of the last commit.
+  void wait_for_frames(uint64_t frames) {
+    std::unique_lock lock(mutex_);
+    ck_assert(changed_.wait_for(
+        lock, kPatience, [&] { return !commits.empty() && commits.back().frames >= frames; }));
+  }
+  void wait_for_token(uint64_t token) {
+    std::unique_lock lock(mutex_);
+    ck_assert(changed_.wait_for(lock, kPatience,
+                                [&] { return !commits.empty() && commits.back().token >= token; }));
+  }
+  void wait_for_spooled(uint64_t frames) {
+    std::unique_lock lock(mutex_);
+    ck_assert(changed_.wait_for(
+        lock, kPatience, [&] { return !spooled.empty() && spooled.back().frames >= frames; }));
+  }
+  // One that holds `part`.
+  void wait_for_warning(const std::string &part) {
+    std::unique_lock lock(mutex_);
+    ck_assert(changed_.wait_for(lock, kPatience, [&] { return count_warnings(part) > 0; }));
+  }
+  size_t warned(const std::string &part) {
+    std::lock_guard lock(mutex_);
+    return count_warnings(part);
+  }
   void wait_for_error() {
     std::unique_lock lock(mutex_);
     ck_assert(changed_.wait_for(lock, kPatience, [&] { return !errors.empty(); }));
   }
-  std::vector<CommitInfo> commits;
+  std::vector<CommitInfo> commits, spooled;
   std::vector<Status> warnings, errors;
 
  private:
+  size_t count_warnings(const std::string &part) const {
+    size_t count = 0;
+    for (const Status &status : warnings) count += status.message().find(part) != std::string::npos;
+    return count;
+  }
+
   std::mutex mutex_;
   std::condition_variable changed_;
 };
