@@ -56,19 +56,39 @@ bool Recorder::start(const RecorderSettings &settings) {
     return false;
   }
   given_ = std::move(fields).value();
+  if (settings_.spool.empty()) return true;
+  const StoreRegistry &stores = StoreRegistry::instance();
+  auto frames = stores.make_frame_store(settings_.frame_store);
+  auto metadata = stores.make_metadata_store(metadata_store());
+  if (!frames.is_ok() || !metadata.is_ok()) {
+    report(frames.is_ok() ? metadata.status() : frames.status());
+    return false;
+  }
+  GCharPtr folder(g_canonicalize_filename(settings_.spool.c_str(), nullptr));
+  spool_ = {folder.get(), settings_.spool_size, (*frames)->display_uri(),
+            (*metadata)->display_uri()};
   return true;
 }
 
-void Recorder::open_writer() {
-  std::string metadata =
-      settings_.metadata_store.empty() ? default_metadata_store_uri() : settings_.metadata_store;
-  auto opener = [frames = settings_.frame_store, metadata](Cancellation &cancel) {
+std::string Recorder::metadata_store() const {
+  return settings_.metadata_store.empty() ? default_metadata_store_uri() : settings_.metadata_store;
+}
+
+std::shared_ptr<CheckpointWriter> Recorder::new_writer() const {
+  auto opener = [frames = settings_.frame_store,
+                 metadata = metadata_store()](Cancellation &cancel) {
     return Stores::open(frames, metadata, Stores::Access::kWrite, cancel);
   };
+  if (settings_.spool.empty())
+    return std::make_shared<CheckpointWriter>(opener, settings_.writer, observer_);
+  return std::make_shared<SpooledWriter>(opener, settings_.writer, spool_, observer_);
+}
+
+void Recorder::open_writer() {
   std::shared_ptr<CheckpointWriter> opened;
   {
     std::lock_guard lock(mutex_);
-    opened = writer_ = std::make_shared<CheckpointWriter>(opener, settings_.writer, observer_);
+    opened = writer_ = new_writer();
     if (interrupts_) writer_->interrupt();
   }
   watch_->follow(opened);
@@ -305,6 +325,8 @@ bool Recorder::begin() {
   begun_ = true;
   job_id_ = fields.job_id;
   if (fields.stage_index < 0 && !fields.parent) fields.stage_index = 0;
+  // The id may have to be waited for, and only who comes after us asks for it.
+  if (element_->numsrcpads == 0) return true;
   untold_ = {fields.job_id,     Uuid(),       fields.stage, fields.stage_index,
              fields.video_path, fields.branch};
   return true;
@@ -404,7 +426,9 @@ GstFlowReturn Recorder::drain(const WaitFunction &wait) {
       return flow;
     }
   }
-  observer_->progress(GST_PROGRESS_TYPE_COMPLETE, "drain", "all is durable");
+  observer_->progress(
+      GST_PROGRESS_TYPE_COMPLETE, "drain",
+      current->stats().frames_spooled > 0 ? "the rest stays in the spool" : "all is durable");
   if (auto reason = current->partial_reason())
     observer_->warn(Status(Code::kInternal, "the checkpoint stays partial: " + *reason,
                            "it is loaded with allow-partial=true"));

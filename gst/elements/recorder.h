@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "core/spooled_writer.h"
 #include "core/writer.h"
 #include "elements/error_watch.h"
 #include "elements/gst_handles.h"
@@ -42,6 +43,8 @@ struct RecorderSettings {
   bool post_messages = true;
   bool strict_metas = false;
   bool resume = false;
+  std::string spool;  // '': none
+  uint64_t spool_size = SpoolSettings{}.max_bytes;
   S3Properties s3;
 };
 
@@ -107,6 +110,8 @@ class Recorder {
 
  private:
   std::shared_ptr<CheckpointWriter> writer() const;
+  std::shared_ptr<CheckpointWriter> new_writer() const;
+  std::string metadata_store() const;
   void open_writer();
   void open_next();
   bool begin();
@@ -121,6 +126,7 @@ class Recorder {
   GstElement *const element_;
   RecorderSettings settings_;
   PipelineConfig config_;
+  SpoolSettings spool_;     // where a spool is set
   CheckpointFields given_;  // by the settings, once start() has checked them, or by a boundary
   std::shared_ptr<RecorderObserver> observer_;
   std::unique_ptr<ErrorWatch> watch_;  // from run() to stop()

@@ -69,6 +69,8 @@ void RecorderObserver::on_commit(const CommitInfo &info) {
   if (info.complete) post("gst-checkpoint-complete", info);
 }
 
+void RecorderObserver::on_spooled(const CommitInfo &info) { post("gst-checkpoint-spooled", info); }
+
 void RecorderObserver::on_resume(const CommitInfo &info) { post("gst-checkpoint-resume", info); }
 
 void RecorderObserver::post(const char *name, const CommitInfo &info) {

@@ -37,6 +37,7 @@ class RecorderObserver : public WriterObserver {
   void progress(GstProgressType type, const char *code, const std::string &text);
 
   void on_commit(const CommitInfo &info) override;
+  void on_spooled(const CommitInfo &info) override;
   void on_resume(const CommitInfo &info) override;
   void on_warning(const Status &status) override { warn(status); }
   void on_progress(const std::string &what, const std::string &text, int percent) override;

@@ -34,6 +34,8 @@ enum Property : guint {
   kPostMessages,
   kStrictMetas,
   kResume,
+  kSpool,
+  kSpoolSize,
 };
 
 GType codec_type() {
@@ -171,6 +173,11 @@ void install_recorder_properties(GObjectClass *klass) {
           "Go on with the newest version, if it is partial: what it has is expected "
           "again and compared, the rest is stored",
           defaults.resume, kFlags));
+  text(kSpool, "spool", "Spool",
+       "A folder on a local disk: what comes goes there first, and from there to the stores, which "
+       "may be away meanwhile (unset = none)");
+  number(kSpoolSize, "spool-size", "Spool size",
+         "Bytes that the spool may take before upstream waits (0 = no limit)", defaults.spool_size);
   S3Properties::install(klass);
   gst_type_mark_as_plugin_api(codec_type(), static_cast<GstPluginAPIFlags>(0));
   gst_type_mark_as_plugin_api(leaky_type(), static_cast<GstPluginAPIFlags>(0));
@@ -256,6 +263,12 @@ bool set_recorder_property(RecorderSettings &s, guint id, const GValue *value) {
       return true;
     case kResume:
       s.resume = g_value_get_boolean(value);
+      return true;
+    case kSpool:
+      set_text(s.spool, value);
+      return true;
+    case kSpoolSize:
+      s.spool_size = g_value_get_uint64(value);
       return true;
     default:
       return s.s3.set(id, value);
@@ -343,6 +356,12 @@ bool get_recorder_property(const RecorderSettings &s, guint id, GValue *value) {
     case kResume:
       g_value_set_boolean(value, s.resume);
       return true;
+    case kSpool:
+      get_text(value, s.spool);
+      return true;
+    case kSpoolSize:
+      g_value_set_uint64(value, s.spool_size);
+      return true;
     default:
       return s.s3.get(id, value);
   }
@@ -356,16 +375,16 @@ void install_recorder_signals(GType type, GCallback handler) {
 
 void add_recorder_stats(GstStructure *structure, const Recorder &recorder) {
   const WriterStats s = recorder.stats();
-  gst_structure_set(structure, "frames-in", G_TYPE_UINT64, s.frames_in, "frames-dropped",
-                    G_TYPE_UINT64, s.frames_dropped, "frames-stored", G_TYPE_UINT64,
-                    s.frames_stored, "frames-reused", G_TYPE_UINT64, s.frames_reused, "bytes-new",
-                    G_TYPE_UINT64, s.bytes_new, "bytes-reused", G_TYPE_UINT64, s.bytes_reused,
-                    "bytes-put", G_TYPE_UINT64, s.bytes_put, "packs", G_TYPE_UINT64, s.packs,
-                    "commits", G_TYPE_UINT64, s.commits, "queued-bytes", G_TYPE_UINT64,
-                    s.queued_bytes, "queued-frames", G_TYPE_UINT64, s.queued_frames, "retries",
-                    G_TYPE_UINT64, s.retries, "frames-ambiguous", G_TYPE_UINT64, s.frames_ambiguous,
-                    "frames-unmatched", G_TYPE_UINT64, s.frames_unmatched, "frames-compared",
-                    G_TYPE_UINT64, s.frames_compared, nullptr);
+  gst_structure_set(
+      structure, "frames-in", G_TYPE_UINT64, s.frames_in, "frames-dropped", G_TYPE_UINT64,
+      s.frames_dropped, "frames-stored", G_TYPE_UINT64, s.frames_stored, "frames-reused",
+      G_TYPE_UINT64, s.frames_reused, "bytes-new", G_TYPE_UINT64, s.bytes_new, "bytes-reused",
+      G_TYPE_UINT64, s.bytes_reused, "bytes-put", G_TYPE_UINT64, s.bytes_put, "packs",
+      G_TYPE_UINT64, s.packs, "commits", G_TYPE_UINT64, s.commits, "queued-bytes", G_TYPE_UINT64,
+      s.queued_bytes, "queued-frames", G_TYPE_UINT64, s.queued_frames, "retries", G_TYPE_UINT64,
+      s.retries, "frames-ambiguous", G_TYPE_UINT64, s.frames_ambiguous, "frames-unmatched",
+      G_TYPE_UINT64, s.frames_unmatched, "frames-compared", G_TYPE_UINT64, s.frames_compared,
+      "frames-spooled", G_TYPE_UINT64, s.frames_spooled, nullptr);
   StructurePtr left_out(gst_structure_new_empty("application/x-gst-checkpoint-metas-left-out"));
   for (const auto &[type, count] : recorder.metas_left_out())
     gst_structure_set(left_out.get(), type.c_str(), G_TYPE_UINT64, count, nullptr);

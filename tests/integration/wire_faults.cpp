@@ -202,6 +202,34 @@ GST_START_TEST(the_gateway_is_away_within_a_run) {
 }
 GST_END_TEST
 
+GST_START_TEST(with_a_spool_a_run_goes_on_while_servers_are_away) {
+  SmallFilm film;
+  for (const auto &[frames, rows] : {std::pair(true, false), {false, true}, {true, true}}) {
+    DurablePlace place(film);
+    FaultProxy s3(s3_port()), postgres(postgres_port());
+    HalfRun run(film, through(place, &s3, &postgres), "spool=" + place.file("spool"));
+    s3.set_away(frames);
+    postgres.set_away(rows);
+    run.feed_some_more();
+    for (uint64_t spooled = 0; spooled < run.fed_frames();) {
+      const auto line = run.wait_for("gst-checkpoint-spooled");
+      ck_assert_msg(line.has_value(), "%s", run.tail().c_str());
+      spooled = *printed_number(*line, "frames");
+    }
+    const std::string &said = run.output();
+    const size_t commit = said.rfind("gst-checkpoint-commit");
+    ck_assert_uint_lt(*printed_number(said.substr(commit), "frames"), run.fed_frames());
+    s3.set_away(false);
+    postgres.set_away(false);
+    run.feed_the_rest();
+    must_succeed(run, "spool");
+    must_be_complete(place, run, "spool");
+    ck_assert_uint_eq(place.last_version(), 1);
+    place.must_be_consistent();
+  }
+}
+GST_END_TEST
+
 GST_START_TEST(g01_killed_while_a_server_does_not_answer) {
   SmallFilm film;
   for (unsigned skip : {8, 20, 40}) {
@@ -396,6 +424,7 @@ static Suite *wire_faults_suite() {
   tcase_add_test(tc, a_connection_to_the_database_that_breaks_is_made_again);
   tcase_add_test(tc, postgresql_is_restarted_within_a_run);
   tcase_add_test(tc, the_gateway_is_away_within_a_run);
+  tcase_add_test(tc, with_a_spool_a_run_goes_on_while_servers_are_away);
   tcase_add_test(tc, g01_killed_while_a_server_does_not_answer);
   tcase_add_test(tc, g03_a_put_that_is_refused_shows_none_of_its_frames);
   tcase_add_test(tc, g03_puts_that_are_never_answered_are_an_error_that_names_the_store);

@@ -99,6 +99,19 @@ void FaultProxy::inject(Fault fault) {
   faults_.emplace_back(std::move(fault));
 }
 
+void FaultProxy::set_away(bool away) {
+  {
+    std::lock_guard lock(mutex_);
+    away_ = away;
+  }
+  if (write(wake_[1], "", 1) != 1) give_up("fault proxy");
+}
+
+bool FaultProxy::is_away() const {
+  std::lock_guard lock(mutex_);
+  return away_;
+}
+
 unsigned FaultProxy::struck() const {
   std::lock_guard lock(mutex_);
   return struck_;
@@ -121,8 +134,8 @@ void FaultProxy::accept_one() {
   // On this machine a connection is there, or refused, at once.
   connection.server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = loopback(server_port_);
-  if (connect(connection.server, reinterpret_cast<const sockaddr *>(&address), sizeof address) !=
-      0) {
+  if (is_away() || connect(connection.server, reinterpret_cast<const sockaddr *>(&address),
+                           sizeof address) != 0) {
     reset_fd(connection.client);
     close_fd(connection.server);
     std::lock_guard lock(mutex_);
@@ -283,6 +296,8 @@ void FaultProxy::run() {
            events(!held && c.to_client.size() < kMostPending, !held && !c.to_server.empty()), 0});
     }
     if (poll(fds.data(), fds.size(), wait) < 0 && errno != EINTR) give_up("fault proxy");
+    if (char told = 0; fds[0].revents != 0 && read(wake_[0], &told, 1) != 1) give_up("fault proxy");
+    const bool away = is_away();
     size_t at = 2;
     for (auto c = connections_.begin(); c != connections_.end();) {
       const short client = fds[at++].revents, server = fds[at++].revents;
@@ -292,6 +307,7 @@ void FaultProxy::run() {
       if (!held && (client & (POLLIN | POLLHUP | POLLERR)) != 0 && c->client >= 0) from_client(*c);
       if (!held && (server & (POLLIN | POLLHUP | POLLERR)) != 0 && c->server >= 0) from_server(*c);
       pass_on(*c);
+      if (away && c->client >= 0) reset_fd(c->client);
       if (c->client_ended || c->client < 0) {
         close_fd(c->client);
         close_fd(c->server);

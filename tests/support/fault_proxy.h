@@ -47,6 +47,8 @@ class FaultProxy {
 
   uint16_t port() const { return port_; }
   void inject(Fault fault);
+  // Nobody reaches the server, nor keeps a connection, until it is back.
+  void set_away(bool away);
   // How often faults have struck.
   unsigned struck() const;
   // False: not within 20 s.
@@ -59,6 +61,7 @@ class FaultProxy {
   struct Connection;
 
   void run();
+  bool is_away() const;
   void accept_one();
   void from_client(Connection &connection);
   void from_server(Connection &connection);
@@ -76,6 +79,7 @@ class FaultProxy {
   std::list<Armed> faults_;  // protected by mutex_
   unsigned struck_ = 0;      // protected by mutex_
   unsigned refused_ = 0;     // protected by mutex_
+  bool away_ = false;        // protected by mutex_
   bool ending_ = false;      // protected by mutex_
   std::thread thread_;
 };

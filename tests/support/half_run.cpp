@@ -21,8 +21,9 @@ Launch::Options with_input(Launch::Options options) {
 
 }  // namespace
 
-HalfRun::HalfRun(const SmallFilm &film, const Launch::Options &options)
-    : Launch(kFed + DurablePlace::sink(), with_input(options)), film_(film) {
+HalfRun::HalfRun(const SmallFilm &film, const Launch::Options &options,
+                 const std::string &properties)
+    : Launch(kFed + DurablePlace::sink() + properties, with_input(options)), film_(film) {
   signal(SIGPIPE, SIG_IGN);
   write_input(film_.bytes.data(), fed_ = kHalf);
   // All of it: then nothing is under way.
