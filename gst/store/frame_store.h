@@ -20,6 +20,7 @@
 #include "common/cancel.h"
 #include "common/status.h"
 #include "common/uuid.h"
+#include "store/finding.h"
 
 namespace checkpoint {
 
@@ -90,6 +91,11 @@ class FrameStore {
 
   // Removing what is not there is ok; removing from a store that is not there is kUnavailable.
   virtual Status remove(const std::string &name, Cancellation &cancel) = 0;
+
+  // Adds what a person should know of what is around it: rules of the server that will harm packs,
+  // its clock, room that is left. What can't be found out is a finding too; an error is kCancelled,
+  // or that the server can't be reached. Changes nothing.
+  virtual Status examine(Findings &, Cancellation &cancel) { return cancel.check(); }
 };
 
 }  // namespace checkpoint

@@ -21,6 +21,7 @@
 #include "common/cancel.h"
 #include "common/status.h"
 #include "store/condition.h"
+#include "store/finding.h"
 #include "store/housekeeping.h"
 #include "store/model.h"
 
@@ -125,6 +126,9 @@ class MetadataStore : public HousekeepingStore {
   virtual Status open(Cancellation &cancel) = 0;
   // The random identity that the store got when its schema was made.
   virtual Result<Uuid> uuid(Cancellation &cancel) = 0;
+  // Adds what a person should know: the schema, what this user may do, room that is left, what was
+  // left behind by writers and collectors. Changes nothing.
+  virtual Status examine(Findings &, Cancellation &cancel) { return cancel.check(); }
 
   // --- frame stores
   virtual Result<std::vector<FrameStoreRow>> frame_stores(Cancellation &cancel) = 0;

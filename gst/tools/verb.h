@@ -45,5 +45,6 @@ int run_unpin(Call &call);
 int run_rm(Call &call);
 int run_gc(Call &call);
 int run_repair(Call &call);
+int run_doctor(Call &call);
 
 }  // namespace checkpoint::tool

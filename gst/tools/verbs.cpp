@@ -174,6 +174,18 @@ Examples:
   gst-checkpoint-1.0 repair --frame-store s3://bucket/films --metadata-store sqlite:new.db
 )",
      run_repair},
+    {"doctor", "", "Looks for what is wrong with the stores, or will be",
+     R"(One line for each thing it looks at, and below it what to do: can both stores be reached, do they
+belong together, what may this user do there (it stores, reads, lists and removes one small object), do
+rules of the bucket remove or keep what they should not, clocks, room that is left, and what writers
+that died have left behind. "unknown" is what a server does not tell.
+The exit code is 0 when all is well, 3 with a warning or an error, and 1 when it could not look.
+
+Examples:
+  gst-checkpoint-1.0 doctor
+  gst-checkpoint-1.0 doctor --frame-store s3://bucket/films --metadata-store postgresql://db/films --json
+)",
+     run_doctor},
 };
 
 }  // namespace

@@ -36,6 +36,10 @@ class FileFrameStore : public FrameStore {
   Status list(const std::string &prefix, const std::function<bool(const ObjectInfo &)> &each,
               Cancellation &cancel) override;
   Status remove(const std::string &name, Cancellation &cancel) override;
+  Status examine(Findings &findings, Cancellation &cancel) override {
+    findings.push_back(free_space(root_));
+    return cancel.check();
+  }
 
  private:
   // How a finished file gets its name without taking one that is there. The better ones are not

@@ -3,6 +3,7 @@
 #include "backends/postgres/rows.h"
 #include "backends/postgres/schema.h"
 #include "backends/postgres/store_impl.h"
+#include "backends/sql/housekeeping.h"
 #include "common/log.h"
 
 namespace checkpoint::postgres {
@@ -72,6 +73,53 @@ Result<Uuid> PostgresStore::uuid(Cancellation &cancel) {
     Uuid uuid = query.next() ? query.uuid(0) : Uuid{};
     CHECKPOINT_RETURN_IF_ERROR(query.status());
     return uuid;
+  });
+}
+
+namespace {
+
+// The roles of docs/stores/postgres.md: each right below is one that the one has and the other has
+// not.
+Status examine_rights(Connection &db, Findings &findings) {
+  Query query = db.query(
+      "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on', "
+      "has_table_privilege($1, 'INSERT'), has_table_privilege($2, 'DELETE'), "
+      "has_table_privilege($3, 'INSERT')");
+  const std::string schema = db.location().quoted_schema();
+  query.bind(schema + ".frame", schema + ".pack", schema + ".reader_pin");
+  const bool known = query.next();
+  const bool read_only = known && query.i64(0) != 0;
+  const bool writes = known && query.i64(1) != 0, collects = known && query.i64(2) != 0;
+  const bool pins = known && query.i64(3) != 0;
+  CHECKPOINT_RETURN_IF_ERROR(query.status());
+  using Level = Finding::Level;
+  if (read_only)
+    findings.push_back({"rights", Level::kWarning, "it is a standby, or read-only for this user",
+                        "name the server that takes writes, where stages are to be stored"});
+  else
+    findings.push_back({"rights", pins ? Level::kOk : Level::kWarning,
+                        std::string("this user may read") + (writes ? ", write" : "") +
+                            (collects ? ", collect" : "") +
+                            (pins ? "" : ", but not hold what it reads against a collector"),
+                        pins ? "" : "grant what docs/stores/postgres.md names for its role"});
+  return Status::ok();
+}
+
+}  // namespace
+
+Status PostgresStore::examine(Findings &findings, Cancellation &cancel) {
+  findings.push_back(
+      {"schema", Finding::Level::kOk, "is version " + std::to_string(kSchemaVersion), ""});
+  return read(cancel, [&](Connection &db) -> Status {
+    // Made again when the connection is lost.
+    Findings found;
+    CHECKPOINT_RETURN_IF_ERROR(examine_rights(db, found));
+    Query query = db.query(sql::leftovers_sql(sql::kPostgres));
+    const Findings left = sql::leftovers(query);
+    CHECKPOINT_RETURN_IF_ERROR(query.status());
+    findings.insert(findings.end(), found.begin(), found.end());
+    findings.insert(findings.end(), left.begin(), left.end());
+    return Status::ok();
   });
 }
 

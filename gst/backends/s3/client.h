@@ -65,6 +65,16 @@ class S3Client {
   // `next`.
   virtual Result<S3Answer> list(const std::string &prefix, const std::string &from,
                                 S3Listing &listing, Cancellation &cancel) = 0;
+  // What the server tells of the bucket under "?resource", as text; "NotImplemented" where this
+  // client can't ask.
+  virtual Result<S3Answer> get_rules(const std::string &, std::string &, Cancellation &) {
+    S3Answer answer;
+    answer.outcome = HttpAnswer::Outcome::kAnswered;
+    answer.status = 501;
+    answer.code = "NotImplemented";
+    answer.message = "s3-client=libs3 can't ask for it";
+    return answer;
+  }
   // The server takes the credentials for expired: they are asked for anew.
   virtual void renew_credentials() = 0;
 };

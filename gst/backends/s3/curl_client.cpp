@@ -76,14 +76,11 @@ class CurlClient : public S3Client {
 
   Result<S3Answer> list(const std::string &prefix, const std::string &from, S3Listing &listing,
                         Cancellation &cancel) override {
-    HttpRequest r = request(HttpMethod::kGet, "");
+    HttpRequest r = bucket_request();
     // As it is signed: sorted, and every character encoded that can be.
-    if (config_.path_style) r.url.pop_back();
-    r.url += "?";
     if (!from.empty()) r.url += "continuation-token=" + percent_encode(from) + "&";
     r.url += "encoding-type=url&list-type=2&max-keys=1000";
     if (!prefix.empty()) r.url += "&prefix=" + percent_encode(prefix);
-    r.headers = {std::string("x-amz-content-sha256: ") + kNoBody};
     r.max_text = kMaxListing;
     std::string text;
     CHECKPOINT_ASSIGN_OR_RETURN(S3Answer answer, run(r, cancel, &text));
@@ -94,7 +91,22 @@ class CurlClient : public S3Client {
     return answer;
   }
 
+  Result<S3Answer> get_rules(const std::string &resource, std::string &text,
+                             Cancellation &cancel) override {
+    HttpRequest r = bucket_request();
+    r.url += resource + "=";
+    return run(r, cancel, &text);
+  }
+
  private:
+  // Of the bucket itself; its query is still to come.
+  HttpRequest bucket_request() const {
+    HttpRequest r = request(HttpMethod::kGet, "");
+    if (config_.path_style) r.url.pop_back();
+    r.url += "?";
+    r.headers = {std::string("x-amz-content-sha256: ") + kNoBody};
+    return r;
+  }
   HttpRequest request(HttpMethod method, const std::string &key) const {
     HttpRequest r;
     r.method = method;

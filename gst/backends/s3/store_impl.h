@@ -33,6 +33,7 @@ class S3FrameStore : public FrameStore {
   Status list(const std::string &prefix, const std::function<bool(const ObjectInfo &)> &each,
               Cancellation &cancel) override;
   Status remove(const std::string &name, Cancellation &cancel) override;
+  Status examine(Findings &findings, Cancellation &cancel) override;  // examine.cpp
 
  private:
   using Attempt = std::function<Result<S3Answer>()>;

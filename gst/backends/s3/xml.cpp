@@ -14,7 +14,6 @@ namespace {
 
 constexpr size_t kMaxDepth = 16;
 
-// Calls `leaf` with the path of each element ("/Error/Code") and the text in it, at its end.
 class XmlWalk {
  public:
   using Leaf = std::function<void(const std::string &path, const std::string &text)>;
@@ -80,20 +79,22 @@ std::string printable(const std::string &text) {
   return out;
 }
 
+bool walk_xml(const std::string &xml, const XmlWalk::Leaf &leaf) { return XmlWalk(leaf).run(xml); }
+
 void read_s3_error(const std::string &xml, S3Answer &answer) {
-  XmlWalk walk([&](const std::string &path, const std::string &text) {
+  const auto leaf = [&](const std::string &path, const std::string &text) {
     if (path == "/Error/Code") answer.code = printable(text);
     if (path == "/Error/Message") answer.message = printable(text);
     if (path == "/Error/Region") answer.region = printable(text);
-  });
-  (void)walk.run(xml);  // what was read before an error is better than nothing
+  };
+  (void)walk_xml(xml, leaf);  // what was read before an error is better than nothing
 }
 
 bool read_s3_listing(const std::string &xml, S3Listing &listing) {
   bool encoded = false, truncated = false, good = true, seen = false;
   S3Listing found;
   S3Listing::Object object;
-  XmlWalk walk([&](const std::string &path, const std::string &text) {
+  const auto leaf = [&](const std::string &path, const std::string &text) {
     if (path == "/ListBucketResult") seen = true;
     if (path == "/ListBucketResult/EncodingType") encoded = text == "url";
     if (path == "/ListBucketResult/IsTruncated") truncated = text == "true";
@@ -107,8 +108,8 @@ bool read_s3_listing(const std::string &xml, S3Listing &listing) {
       found.objects.push_back(std::move(object));
       object = {};
     }
-  });
-  if (!walk.run(xml) || !seen || !good || (truncated && found.next.empty())) return false;
+  };
+  if (!walk_xml(xml, leaf) || !seen || !good || (truncated && found.next.empty())) return false;
   if (!truncated) found.next.clear();
   if (encoded)
     for (S3Listing::Object &o : found.objects) o.key = url_decoded(o.key);

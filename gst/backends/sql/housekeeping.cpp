@@ -77,6 +77,33 @@ std::string lease_of_checkpoint_sql(const std::string &left, const Dialect &dial
          table("checkpoint", dialect) + " WHERE key = " + parameter(1, dialect) + ")";
 }
 
+std::string leftovers_sql(const Dialect &dialect) {
+  const std::string condemned = " FROM " + table("pack", dialect) + " WHERE state = 'condemned')";
+  const std::string leases = " FROM " + table("stage_lease", dialect) +
+                             " AS l WHERE l.owner_instance IS NOT NULL AND l.expires_at ";
+  return "SELECT (SELECT count(*)" + condemned +
+         ", (SELECT CAST(coalesce(sum(size), 0) AS bigint)" + condemned + ", (SELECT count(*)" +
+         leases + "<= " + dialect.now + "), (SELECT count(*) FROM " + table("checkpoint", dialect) +
+         " AS c WHERE c.state = 'partial' AND NOT EXISTS (SELECT 1" + leases + "> " + dialect.now +
+         " AND l.job = c.job AND l.is_scenario = c.is_scenario AND "
+         "l.scenario_label = c.scenario_label AND l.stage = c.stage))";
+}
+
+Findings leftover_findings(int64_t packs, int64_t bytes, int64_t leases, int64_t partial) {
+  using Level = Finding::Level;
+  const auto worse = [](int64_t count) { return count > 0 ? Level::kWarning : Level::kOk; };
+  return {
+      {"packs", Level::kOk,
+       std::to_string(packs) + " condemned, " + std::to_string(bytes) + " bytes",
+       packs > 0 ? "gc removes them when their grace is over" : ""},
+      {"leases", worse(leases), std::to_string(leases) + " ran out without being given back",
+       leases > 0 ? "the writer died; the next one of that stage takes over" : ""},
+      {"partial", worse(partial), std::to_string(partial) + " partial that nobody writes",
+       partial > 0 ? "list --partial shows them; run the line again with resume=true, or delete "
+                     "them with rm --partial-older-than"
+                   : ""}};
+}
+
 Status pinned_failure(const std::string &what) {
   return {Code::kInvalidArgument, what + " is pinned", "unpin it first"};
 }

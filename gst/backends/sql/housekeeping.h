@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "backends/sql/condition.h"
+#include "store/finding.h"
 #include "store/housekeeping.h"
 
 namespace checkpoint::sql {
@@ -24,6 +25,17 @@ std::string pack_page_sql(PackFilter filter, const Dialect &dialect);
 
 // The lease of a checkpoint's stage, whose key is parameter 1, but for the time left.
 std::string lease_of_checkpoint_sql(const std::string &left, const Dialect &dialect);
+
+// What is left behind, as one row: packs that are condemned, their bytes, leases that ran out,
+// partial checkpoints that nobody writes.
+std::string leftovers_sql(const Dialect &dialect);
+Findings leftover_findings(int64_t packs, int64_t bytes, int64_t leases, int64_t partial);
+template <typename Query>
+Findings leftovers(Query &query) {
+  Findings none;
+  if (!query.next()) return none;
+  return leftover_findings(query.i64(0), query.i64(1), query.i64(2), query.i64(3));
+}
 
 // The tables with rows of a checkpoint, in the order in which those go, each with the column that
 // orders them.

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <map>
 
+#include "backends/sql/housekeeping.h"
 #include "backends/sqlite/rows.h"
 #include "backends/sqlite/schema.h"
 #include "backends/sqlite/sqlite_store.h"
@@ -75,6 +76,20 @@ Result<Uuid> SqliteStore::uuid(Cancellation &cancel) {
     Uuid uuid = query.next() ? query.uuid(0) : Uuid{};
     CHECKPOINT_RETURN_IF_ERROR(query.status());
     return uuid;
+  });
+}
+
+Status SqliteStore::examine(Findings &findings, Cancellation &cancel) {
+  // Whoever opened it could write, and its schema is ours.
+  findings.push_back(
+      {"schema", Finding::Level::kOk, "is version " + std::to_string(kSchemaVersion), ""});
+  findings.push_back({"rights", Finding::Level::kOk, "may read, write and collect", ""});
+  if (!location_.memory) findings.push_back(free_space(location_.path));
+  return read(cancel, [&](Connection &db) -> Status {
+    Query query = db.query(sql::leftovers_sql(sql::kSqlite));
+    const Findings left = sql::leftovers(query);
+    findings.insert(findings.end(), left.begin(), left.end());
+    return query.status();
   });
 }
 

@@ -29,6 +29,7 @@ class SqliteStore : public MetadataStore {
   Result<bool> exists(Cancellation &cancel) override;
   Status open(Cancellation &cancel) override;
   Result<Uuid> uuid(Cancellation &cancel) override;
+  Status examine(Findings &findings, Cancellation &cancel) override;
 
   Result<std::vector<FrameStoreRow>> frame_stores(Cancellation &cancel) override;
   Result<FrameStoreRow> ensure_frame_store(const Uuid &uuid, const std::string &uri,
