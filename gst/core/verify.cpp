@@ -41,43 +41,48 @@ std::string place_of(const CheckpointRow &checkpoint, const FrameRow &frame) {
 }  // namespace
 
 Verifier::Verifier(std::shared_ptr<Stores> stores, const VerifyOptions &options,
-                   OnFinding on_finding, OnFrames on_frames)
+                   OnFinding on_finding, OnFrame on_frame)
     : stores_(std::move(stores)),
       options_(options),
       on_finding_(std::move(on_finding)),
-      on_frames_(std::move(on_frames)) {}
+      on_frame_(std::move(on_frame)) {}
 
-Status Verifier::check(const CheckpointRow &checkpoint, Cancellation &cancel) {
-  const Status status = options_.data ? check_payloads(checkpoint, cancel) : Status::ok();
-  return status.is_ok() ? check_rows(checkpoint, cancel) : status;
+Status Verifier::check(const CheckpointRow &checkpoint, Cancellation &cancel, uint64_t first) {
+  if (!options_.data) return check_rows(checkpoint, first, cancel);
+  CHECKPOINT_RETURN_IF_ERROR(check_payloads(checkpoint, first, cancel));
+  return check_rows(checkpoint, 0, cancel);
 }
 
-void Verifier::broken(const CheckpointRow &checkpoint, const FrameRow &frame, Status why) {
-  broken_frames_++;
-  on_finding_({checkpoint.id, frame.index, frame.sequence, std::move(why)});
+void Verifier::looked_at(const CheckpointRow &checkpoint, const FrameRow &frame,
+                         const Status &why) {
+  frames_++;
+  if (!why.is_ok()) {
+    broken_frames_++;
+    on_finding_({checkpoint.id, frame.index, frame.sequence, why});
+  }
+  on_frame_(frame.index + 1);
 }
-
-void Verifier::looked_at_frame() { on_frames_(++frames_); }
 
 // Reads all of it as a replay does.
-Status Verifier::check_payloads(const CheckpointRow &checkpoint, Cancellation &cancel) {
+Status Verifier::check_payloads(const CheckpointRow &checkpoint, uint64_t first,
+                                Cancellation &cancel) {
   ReaderOptions options;
   options.workers = options_.workers;
   CheckpointReader reader(stores_, checkpoint, options);
   ReplayRange range;
+  range.first = first;
   range.events = false;
   reader.seek(range);
   for (;;) {
     Result<ReplayItem> item = reader.next(cancel);
     if (item.is_ok()) {
       if (std::holds_alternative<ReplayEnd>(*item)) return Status::ok();
-      looked_at_frame();
+      looked_at(checkpoint, std::get<ReplayFrame>(*item).row, Status::ok());
       continue;
     }
     const auto failed = reader.failed();
     if (!failed || !is_damage(item.status())) return item.status();
-    looked_at_frame();
-    broken(checkpoint, failed->row, item.status());
+    looked_at(checkpoint, failed->row, item.status());
     range.first = failed->place + 1;
     if (range.first >= checkpoint.frames) return Status::ok();
     reader.seek(range);
@@ -85,10 +90,10 @@ Status Verifier::check_payloads(const CheckpointRow &checkpoint, Cancellation &c
 }
 
 // The rows, and the packs that they name. With `data` frames were counted already.
-Status Verifier::check_rows(const CheckpointRow &checkpoint, Cancellation &cancel) {
+Status Verifier::check_rows(const CheckpointRow &checkpoint, uint64_t first, Cancellation &cancel) {
   PackCache cache(stores_->metadata);
   std::unordered_map<PackKey, bool> told;
-  FramePage page{checkpoint.key, 0, false, kPage};
+  FramePage page{checkpoint.key, first, false, kPage};
   while (page.first < checkpoint.frames) {
     CHECKPOINT_ASSIGN_OR_RETURN(auto rows, stores_->metadata->read_frames(page, cancel));
     if (rows.empty() || rows.front().index != page.first)
@@ -130,8 +135,7 @@ Status Verifier::check_rows(const CheckpointRow &checkpoint, Cancellation &cance
         }
       }
       if (options_.data) continue;
-      looked_at_frame();
-      if (!why.is_ok()) broken(checkpoint, row, why.with_context(place_of(checkpoint, row)));
+      looked_at(checkpoint, row, why.is_ok() ? why : why.with_context(place_of(checkpoint, row)));
     }
     page.first = rows.back().index + 1;
   }

@@ -35,32 +35,34 @@ struct VerifyFinding {
 class Verifier {
  public:
   using OnFinding = std::function<void(const VerifyFinding &)>;
-  using OnFrames = std::function<void(uint64_t frames)>;  // looked at so far
+  // Behind each frame: all of its checkpoint's before `next` were looked at, and told.
+  using OnFrame = std::function<void(uint64_t next)>;
 
   Verifier(std::shared_ptr<Stores> stores, const VerifyOptions &options, OnFinding on_finding,
-           OnFrames on_frames);
+           OnFrame on_frame);
 
   // Ok also where something is broken: then there was a finding. An error is what kept it from
-  // looking (kUnavailable, kCancelled).
-  Status check(const CheckpointRow &checkpoint, Cancellation &cancel);
+  // looking (kUnavailable, kCancelled). With `first`, what an earlier one told as `next`, it goes
+  // on there.
+  Status check(const CheckpointRow &checkpoint, Cancellation &cancel, uint64_t first = 0);
 
   uint64_t frames() const { return frames_; }
   uint64_t broken_frames() const { return broken_frames_; }
   uint64_t broken_packs() const { return broken_packs_; }
 
  private:
-  Status check_rows(const CheckpointRow &checkpoint, Cancellation &cancel);
-  Status check_payloads(const CheckpointRow &checkpoint, Cancellation &cancel);
+  Status check_rows(const CheckpointRow &checkpoint, uint64_t first, Cancellation &cancel);
+  Status check_payloads(const CheckpointRow &checkpoint, uint64_t first, Cancellation &cancel);
   // What is wrong with the pack, which is looked at once; or what kept us from looking.
   Status look_at(const PackRow &pack, Cancellation &cancel);
   Status check_parts(const PackRow &pack, Cancellation &cancel);
-  void broken(const CheckpointRow &checkpoint, const FrameRow &frame, Status why);
-  void looked_at_frame();
+  // `why` is ok, or what is wrong with it.
+  void looked_at(const CheckpointRow &checkpoint, const FrameRow &frame, const Status &why);
 
   const std::shared_ptr<Stores> stores_;
   const VerifyOptions options_;
   const OnFinding on_finding_;
-  const OnFrames on_frames_;
+  const OnFrame on_frame_;
   std::unordered_map<PackKey, Status> packs_;
   uint64_t frames_ = 0, broken_frames_ = 0, broken_packs_ = 0;
 };

@@ -36,10 +36,14 @@ Examples:
      R"(Without a CHECKPOINT all of them, partial ones and scenarios too. Rows are looked at, and whether
 their packs are there in their size; --data reads every byte and checks it. Each frame that is
 broken is listed with its checkpoint, sequence, pack and offset.
+With --state FILE one that was stopped goes on where it was when the same line is run again: what it
+found before is counted and not told again, and checkpoints that are newer than it are not looked at.
+FILE is gone when all is done.
 The exit code is 0 when all is well, 3 when something is broken, and 1 when a store can't be read.
 
 Examples:
   gst-checkpoint-1.0 verify
+  gst-checkpoint-1.0 verify --data --state nightly.state
   gst-checkpoint-1.0 verify street/detect --data
   gst-checkpoint-1.0 verify --job street --data --workers 8 --json | jq '.[].sequence'
 )",

@@ -7,38 +7,121 @@
 #include "tools/json.h"
 #include "tools/progress.h"
 #include "tools/text.h"
+#include "tools/verify_state.h"
 
 namespace checkpoint::tool {
 
 namespace {
 
-// All checkpoints, or those of a job, in any branch and state; memory does not grow with them.
-Status check_all(Call &call, Stores &stores, const std::optional<std::string> &job,
-                 Verifier &verifier, uint64_t *checkpoints) {
-  CheckpointQuery query;
-  query.job_id = job;
-  query.include_partial = true;
-  for (;;) {
-    CHECKPOINT_ASSIGN_OR_RETURN(auto rows, stores.metadata->list_checkpoints(query, call.cancel()));
-    for (const CheckpointRow &row : rows) {
-      CHECKPOINT_RETURN_IF_ERROR(verifier.check(row, call.cancel()));
-      ++*checkpoints;
-    }
-    if (rows.size() < query.limit) return Status::ok();
-    query.before = rows.back().key;
+// One verification, perhaps in several runs.
+class Verification {
+ public:
+  using OnFinding = Verifier::OnFinding;
+
+  Verification(Call &call, std::shared_ptr<Stores> stores, const VerifyOptions &options,
+               const std::string &state_path, std::string scope, OnFinding on_finding)
+      : call_(call),
+        stores_(std::move(stores)),
+        file_(state_path),
+        progress_(call.out(), "verifying", "frames"),
+        verifier_(stores_, options, std::move(on_finding),
+                  [this](uint64_t next) { looked_at(next); }) {
+    state_.scope = std::move(scope);
   }
-}
+
+  // Where an earlier run stopped.
+  Status load() {
+    CHECKPOINT_RETURN_IF_ERROR(file_.load(state_));
+    before_ = state_;
+    if (before_.id.empty()) return Status::ok();
+    // Keys are those of a database, and a repair gives others.
+    const auto row =
+        stores_->metadata->get_checkpoint(Uuid::parse(before_.id).value_or(Uuid()), call_.cancel());
+    if (!row.is_ok() || row->key == before_.checkpoint) return Status::ok();
+    return {Code::kInvalidArgument, "the metadata store was made anew since that verification",
+            "remove the file of --state to begin anew"};
+  }
+
+  // All checkpoints, or those of a job, in any branch and state; memory does not grow with them.
+  Status check_all(const std::optional<std::string> &job) {
+    CheckpointQuery query;
+    query.job_id = job;
+    query.include_partial = true;
+    if (before_.checkpoint != 0) query.before = before_.checkpoint + (before_.done ? 0 : 1);
+    for (;;) {
+      CHECKPOINT_ASSIGN_OR_RETURN(auto rows,
+                                  stores_->metadata->list_checkpoints(query, call_.cancel()));
+      for (const CheckpointRow &row : rows) CHECKPOINT_RETURN_IF_ERROR(check(row));
+      if (rows.size() < query.limit) return Status::ok();
+      query.before = rows.back().key;
+    }
+  }
+
+  Status check(const CheckpointRow &row) {
+    const uint64_t first = row.key == before_.checkpoint && !before_.done ? before_.next : 0;
+    state_.checkpoint = row.key;
+    state_.id = row.id.to_string();
+    state_.next = first;
+    state_.done = false;
+    CHECKPOINT_RETURN_IF_ERROR(verifier_.check(row, call_.cancel(), first));
+    state_.checkpoints++;
+    state_.done = true;
+    count();
+    return file_.save_now_and_then(state_);
+  }
+
+  // What it ended with.
+  int end(const Status &status) {
+    if (!status.is_ok()) {
+      // Behind the last frame; what is broken further on is found again.
+      const Status saved = file_.save(state_);
+      if (!saved.is_ok()) call_.out().warning(saved.message());
+      return call_.fail(status);
+    }
+    file_.remove();
+    const uint64_t frames = state_.broken_frames, packs = state_.broken_packs;
+    call_.out().note(count_text(state_.checkpoints, "checkpoint", "checkpoints") + ", " +
+                     count_text(state_.frames, "frame", "frames") + ": " +
+                     (frames + packs == 0
+                          ? "all is well"
+                          : count_text(frames, "broken frame", "broken frames") + ", " +
+                                count_text(packs, "broken pack", "broken packs")));
+    return frames + packs == 0 ? kFine : kLossy;
+  }
+
+ private:
+  void looked_at(uint64_t next) {
+    state_.next = next;
+    count();
+    progress_.update(state_.frames, 0);
+    // A disk that is full is told at the end.
+    (void)file_.save_now_and_then(state_);
+  }
+  void count() {
+    state_.frames = before_.frames + verifier_.frames();
+    state_.broken_frames = before_.broken_frames + verifier_.broken_frames();
+    state_.broken_packs = before_.broken_packs + verifier_.broken_packs();
+  }
+
+  Call &call_;
+  const std::shared_ptr<Stores> stores_;
+  VerifyStateFile file_;
+  VerifyState before_, state_;  // of earlier runs; with this one
+  Progress progress_;
+  Verifier verifier_;
+};
 
 }  // namespace
 
 int run_verify(Call &call) {
-  std::optional<std::string> scenario, job;
+  std::optional<std::string> scenario, job, state;
   bool data = false;
   uint64_t workers = 2;
   Options options;
   options.flag("data", 'd', "Read and check every byte, not only rows and sizes", &data);
   options.text("job", 0, "JOB", "All checkpoints of this job", &job);
   options.text("scenario", 0, "LABEL", "Of this scenario ('': that without a label)", &scenario);
+  options.text("state", 0, "FILE", "Go on where the run that left this file stopped", &state);
   options.number("workers", 'w', "N", "That many reads at once (2)", &workers);
   if (auto code = call.parse(std::move(options), 0, 1)) return *code;
   if (job && !call.arguments().empty()) return call.usage("a checkpoint or --job, not both");
@@ -48,14 +131,15 @@ int run_verify(Call &call) {
 
   auto stores = call.open(Stores::Access::kRead);
   if (!stores.is_ok()) return call.fail(stores.status());
-  uint64_t checkpoints = 0, findings = 0;
   std::optional<JsonArray> array;
   if (call.json()) array.emplace(call.out());
-  Progress progress(call.out(), "verifying", "frames");
-  Verifier verifier(
-      *stores, {data, static_cast<unsigned>(workers)},
+  const std::string named = call.arguments().empty() ? "" : call.arguments()[0];
+  Verification verification(
+      call, *stores, {data, static_cast<unsigned>(workers)}, state.value_or(""),
+      (*stores)->frame_store_uuid.to_string() + (data ? " data" : " rows") +
+          (job ? " job " + *job : "") + (named.empty() ? "" : " " + named) +
+          (scenario ? " scenario " + *scenario : ""),
       [&](const VerifyFinding &finding) {
-        findings++;
         if (!array) {
           call.out().line("broken: " + printable(finding.why.message()));
           return;
@@ -70,25 +154,11 @@ int run_verify(Call &call) {
             .field("message", finding.why.message())
             .end_object();
         array->add(json);
-      },
-      [&](uint64_t frames) { progress.update(frames, 0); });
-  Status status;
-  if (call.arguments().empty()) {
-    status = check_all(call, **stores, job, verifier, &checkpoints);
-  } else {
-    auto row = call.find(**stores, call.arguments()[0], scenario, false);
-    status = row.is_ok() ? verifier.check(*row, call.cancel()) : row.status();
-    checkpoints = 1;
-  }
-  if (!status.is_ok()) return call.fail(status);
-  call.out().note(count_text(checkpoints, "checkpoint", "checkpoints") + ", " +
-                  count_text(verifier.frames(), "frame", "frames") + ": " +
-                  (findings == 0
-                       ? "all is well"
-                       : count_text(verifier.broken_frames(), "broken frame", "broken frames") +
-                             ", " +
-                             count_text(verifier.broken_packs(), "broken pack", "broken packs")));
-  return findings == 0 ? kFine : kLossy;
+      });
+  if (Status status = verification.load(); !status.is_ok()) return call.fail(status);
+  if (named.empty()) return verification.end(verification.check_all(job));
+  auto row = call.find(**stores, named, scenario, false);
+  return verification.end(row.is_ok() ? verification.check(*row) : row.status());
 }
 
 }  // namespace checkpoint::tool

@@ -256,6 +256,46 @@ GST_START_TEST(g09_packs_that_changed_places_are_found) {
 }
 GST_END_TEST
 
+// Stopped behind any frame, the rest is looked at once, and no frame twice.
+GST_START_TEST(g09_a_verification_that_was_stopped_finds_the_rest) {
+  Damaged place;
+  const CheckpointRow row = place.store("detect", Codec::kNone, "car");
+  const std::vector<FrameRow> rows = place.rows(row);
+  for (const uint64_t broken : {1, 4}) {
+    const PackKey key = rows[broken].payload.pack;
+    const auto packs = must(place.stores->metadata->get_packs({&key, 1}, place.cancel));
+    Bytes bytes = place.bytes_of(packs[0].object);
+    bytes[rows[broken].payload.offset] ^= std::byte{1};
+    place.replace(packs[0].object, bytes);
+  }
+  for (const bool data : {true, false}) {
+    for (uint64_t stop = 1; stop < kFrames; stop++) {
+      Cancellation stopped;
+      std::vector<uint64_t> found;
+      uint64_t next = 0;
+      const auto verifier = [&] {
+        return std::make_unique<Verifier>(
+            place.stores, VerifyOptions{data, 1},
+            [&](const VerifyFinding &finding) { found.push_back(finding.index.value()); },
+            [&](uint64_t behind) {
+              next = behind;
+              if (behind == stop) stopped.cancel();
+            });
+      };
+      const auto first = verifier(), second = verifier();
+      const Status status = first->check(row, stopped);
+      // Without data all rows are one page, behind which it stops.
+      ck_assert(data ? status.is(Code::kCancelled) && next == stop : status.is_ok());
+      if (!data) next = stop;
+      const uint64_t from = next;
+      ck_assert(second->check(row, place.cancel, from).is_ok());
+      ck_assert_uint_eq(second->frames(), kFrames - from);
+      ck_assert(found == (data ? std::vector<uint64_t>{1, 4} : std::vector<uint64_t>{}));
+    }
+  }
+}
+GST_END_TEST
+
 // A repair reads records, not payloads: it takes nothing from a pack whose records are damaged.
 GST_START_TEST(g12_a_repair_makes_nothing_of_damaged_records) {
   Damaged place;
@@ -306,6 +346,7 @@ static Suite *corruption_suite() {
   tcase_add_loop_test(tc, g09_every_flipped_byte_of_a_stored_pack_is_found_or_harmless, 0, codecs);
   tcase_add_loop_test(tc, g09_every_truncation_of_a_stored_pack_is_found, 0, codecs);
   tcase_add_loop_test(tc, g09_packs_that_changed_places_are_found, 0, codecs);
+  tcase_add_test(tc, g09_a_verification_that_was_stopped_finds_the_rest);
   tcase_add_test(tc, g12_a_repair_makes_nothing_of_damaged_records);
   return suite;
 }
