@@ -93,19 +93,46 @@ GST_START_TEST(the_page_of_the_tool_says_what_its_help_says) {
 }
 GST_END_TEST
 
+// What a program prints.
+std::string output_of(std::vector<const char *> argv, std::string *errors = nullptr) {
+  argv.push_back(nullptr);
+  gchar *output = nullptr, *error_output = nullptr;
+  gint code = -1;
+  ck_assert(g_spawn_sync(nullptr, const_cast<gchar **>(argv.data()), nullptr, G_SPAWN_SEARCH_PATH,
+                         nullptr, nullptr, &output, &error_output, &code, nullptr));
+  const std::string text = output;
+  if (errors) *errors = error_output;
+  g_free(output);
+  g_free(error_output);
+  ck_assert_int_eq(code, 0);
+  return text;
+}
+
+GST_START_TEST(the_manual_page_says_what_the_help_says) {
+  Home home;
+  const char *page = DOCS_DIR "/gst-checkpoint-1.0.1";
+  std::ifstream file(page);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const char *tool = g_getenv("GST_CHECKPOINT_TOOL");
+  ck_assert_msg(output_of({"sh", DOCS_DIR "/make_man.sh", tool}) == text,
+                "docs/make_man.sh writes docs/gst-checkpoint-1.0.1");
+  ck_assert(contains(text, ".SH \"DOCTOR\"\n"));
+  gchar *groff = g_find_program_in_path("groff");
+  if (!groff) return;
+  std::string warnings;
+  ck_assert(!output_of({groff, "-man", "-ww", "-Tascii", page}, &warnings).empty());
+  EQUAL(warnings, "");
+  g_free(groff);
+}
+GST_END_TEST
+
 GST_START_TEST(bash_completes_verbs_and_options) {
   Home home;
   const auto completed = [](const std::string &line) {
     const std::string script = ". " COMPLETION "; COMP_WORDS=(" + line +
                                "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _gst_checkpoint "
                                "2>/dev/null; echo ${COMPREPLY[@]}";
-    const char *argv[] = {"bash", "-c", script.c_str(), nullptr};
-    gchar *output = nullptr;
-    ck_assert(g_spawn_sync(nullptr, const_cast<gchar **>(argv), nullptr, G_SPAWN_SEARCH_PATH,
-                           nullptr, nullptr, &output, nullptr, nullptr, nullptr));
-    std::string text = output;
-    g_free(output);
-    return text;
+    return output_of({"bash", "-c", script.c_str()});
   };
   const std::string tool = g_getenv("GST_CHECKPOINT_TOOL");
   EQUAL(completed(tool + " ver"), "verify\n");
@@ -361,18 +388,59 @@ GST_START_TEST(g29_a_dry_run_of_gc_predicts_what_the_run_does) {
 }
 GST_END_TEST
 
+// A store that can't be read stops it; here a pack seems to lie in another one.
+GST_START_TEST(a_verification_that_was_stopped_goes_on) {
+  Place place;
+  place.add("street", "decode");
+  const CheckpointRow second = place.add("street", "detect"), third = place.add("street", "track");
+  Cancellation cancel;
+  const auto frames_of = [&](const CheckpointRow &row) {
+    auto rows = place.stores->metadata->read_frames({row.key, 0, false, 10}, cancel);
+    ck_assert(rows.is_ok());
+    return *rows;
+  };
+  const auto put_into = [&](FrameStoreKey store) {
+    const std::string key = std::to_string(frames_of(second)[0].payload.pack);
+    EQUAL(place.value("UPDATE pack SET frame_store = " + std::to_string(store) +
+                      " WHERE key = " + key + " RETURNING key"),
+          key);
+  };
+  const std::string state = place.file("state");
+  const auto run = [&](int code) {
+    ToolRun result = run_tool({"verify", "--data", "--state", state});
+    ck_assert_msg(result.code == code, "%d %s", result.code, result.error_output.c_str());
+    return result.error_output;
+  };
+  put_into(place.stores->metadata->ensure_frame_store(Uuid::random(), "file:///x", cancel)->key);
+  run(1);
+  ck_assert(std::filesystem::exists(state));
+  tool_says(1, {"verify", "--state", state});  // not of this one
+  put_into(place.stores->frame_store);
+  // The newest one was looked at, and is not looked at again.
+  const PackKey pack = frames_of(third)[0].payload.pack;
+  auto packs = place.stores->metadata->get_packs({&pack, 1}, cancel);
+  ck_assert(packs.is_ok());
+  ck_assert(place.stores->frames->remove(packs->front().object, cancel).is_ok());
+  ck_assert(contains(run(0), "3 checkpoints, 9 frames: all is well"));
+  ck_assert(!std::filesystem::exists(state));
+  ck_assert(contains(run(3), "3 broken frames"));
+}
+GST_END_TEST
+
 static Suite *tool_suite() {
   Suite *suite = suite_create("tool");
   TCase *tc = tcase_create("tool");
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, a_line_that_makes_no_sense_is_told_with_the_next_step);
   tcase_add_test(tc, the_page_of_the_tool_says_what_its_help_says);
+  tcase_add_test(tc, the_manual_page_says_what_the_help_says);
   tcase_add_test(tc, bash_completes_verbs_and_options);
   tcase_add_test(tc, nothing_stored_is_no_empty_list);
   tcase_add_test(tc, list_shows_jobs_and_their_checkpoints);
   tcase_add_test(tc, show_tells_all_about_a_checkpoint);
   tcase_add_test(tc, g18_a_scenario_is_shown_only_when_it_is_asked_for);
   tcase_add_test(tc, g35_hostile_names_come_out_as_they_are_and_harmless);
+  tcase_add_test(tc, a_verification_that_was_stopped_goes_on);
   tcase_add_test(tc, g09_verify_lists_exactly_the_broken_frames);
   tcase_add_test(tc, a_pinned_checkpoint_is_not_deleted);
   tcase_add_test(tc, rm_shows_what_goes_and_does_nothing_without_a_yes);
