@@ -284,9 +284,9 @@ GST_START_TEST(g09_a_verification_that_was_stopped_finds_the_rest) {
       };
       const auto first = verifier(), second = verifier();
       const Status status = first->check(row, stopped);
-      // Without data all rows are one page, behind which it stops.
-      ck_assert(data ? status.is(Code::kCancelled) && next == stop : status.is_ok());
-      if (!data) next = stop;
+      // Without data it may be at its end: nothing of a page asks a store again.
+      ck_assert(status.is(Code::kCancelled) || (!data && status.is_ok()));
+      ck_assert(next >= stop);
       const uint64_t from = next;
       ck_assert(second->check(row, place.cancel, from).is_ok());
       ck_assert_uint_eq(second->frames(), kFrames - from);
