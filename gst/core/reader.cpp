@@ -82,7 +82,6 @@ struct CheckpointReader::Impl {
   }
 
   void start(const ReplayRange &range);
-  void stop_session();
   void work();
   bool can_plan(const Session &session) const;
   void plan(const std::shared_ptr<Session> &session, std::unique_lock<std::mutex> &lock);

@@ -221,15 +221,21 @@ bool CheckpointWriter::Impl::queue_full(const Slot &next) const {
   return false;
 }
 
-void CheckpointWriter::Impl::drop_oldest() {
+std::unique_ptr<Slot> CheckpointWriter::Impl::drop_oldest() {
   for (auto item = queue.begin(); item != queue.end(); ++item) {
     auto *slot = std::get_if<std::unique_ptr<Slot>>(&*item);
     if (!slot) continue;
     stats.queued_bytes -= (*slot)->held_bytes;
     stats.queued_frames--;
+    std::unique_ptr<Slot> dropped = std::move(*slot);
     queue.erase(item);
-    return;
+    // A flush that counted it does not wait for another in its place.
+    for (Flush &flush : flushes)
+      if (flush.frames > next_index) flush.frames--;
+    if (!flushes.empty()) poke_control();
+    return dropped;
   }
+  return nullptr;
 }
 
 Status CheckpointWriter::push(std::unique_ptr<FrameInput> &frame, const FrameTiming &timing,
@@ -258,8 +264,12 @@ Status CheckpointWriter::push(std::unique_ptr<FrameInput> &frame, const FrameTim
       impl.stats.frames_dropped++;
       // What is being encoded can't be taken back; then the new one goes.
       if (impl.options.leaky == Leaky::kUpstream || !queued) break;
-      impl.drop_oldest();
+      std::unique_ptr<Slot> dropped = impl.drop_oldest();
       drop = false;
+      // What frees a buffer may call us.
+      lock.unlock();
+      dropped.reset();
+      lock.lock();
       continue;
     }
     if (impl.interrupted) return Status(Code::kCancelled, "interrupted");

@@ -240,7 +240,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
     std::shared_lock lock(lease_in_use);
     return call(lease);
   }
-  void drop_oldest();
+  std::unique_ptr<Slot> drop_oldest();
   bool flush_wanted() const;
   bool flush_covered() const;
   void tell_commit(std::unique_lock<std::mutex> &lock, bool complete);

@@ -87,6 +87,8 @@ Status CheckpointWriter::Impl::take_lease() {
         lease_ends = asked + options.lease;
       }
       Holders::instance().add(stage, &aborted);
+      if (waited_there)
+        observe([](WriterObserver &o) { o.on_progress("lease", "the lease is ours", 100); });
       return Status::ok();
     }
     CHECKPOINT_RETURN_IF_ERROR(cancel.check());

@@ -108,11 +108,12 @@ Status CheckpointWriter::Impl::take_over(const CheckpointFields &wanted, Checkpo
   fail_point(FailPoint::kEarlierFound);
   observe([&](WriterObserver &o) {
     o.on_resume(info);
+    // Nothing to wait for before the pipeline plays: the frames come when it does.
     o.on_progress("resume",
                   earlier->complete() ? name + " is complete; frames are compared, none is stored"
                                       : name + " goes on; frames before index " +
                                             std::to_string(row.frames) + " are compared",
-                  frames_to_compare() == 0 ? 100 : -1);
+                  100);
   });
   return Status::ok();
 }

@@ -203,8 +203,10 @@ Status Replay::seek_index(const SeekRequest &request, GstSegment *s, Cancellatio
   const auto place = [&](GstSeekType type, int64_t value, uint64_t kept, uint64_t unset) {
     if (type == GST_SEEK_TYPE_NONE) return kept;
     if (type == GST_SEEK_TYPE_SET && value < 0) return unset;
-    if (type == GST_SEEK_TYPE_END)
-      value = value < -static_cast<int64_t>(c.end()) ? 0 : static_cast<int64_t>(c.end()) + value;
+    if (type == GST_SEEK_TYPE_END) {
+      const auto end = static_cast<int64_t>(c.end());
+      value = value < -end ? 0 : end + std::min<int64_t>(value, 0);
+    }
     return std::clamp(static_cast<uint64_t>(value), c.first(), c.end());
   };
   const uint64_t here = std::clamp<uint64_t>(place_, c.first(), c.end());

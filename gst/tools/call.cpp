@@ -32,7 +32,7 @@ std::optional<int> Call::parse(Options options, size_t least_arguments, size_t m
   if (arguments_.size() < least_arguments)
     return usage(std::string(verb_.name) + " needs " + verb_.arguments);
   if (arguments_.size() > most_arguments)
-    return usage("one argument too many: " + quoted(arguments_[most_arguments]));
+    return usage("one argument too many: " + in_quotes(arguments_[most_arguments]));
   frame_store_ = frame_store.value_or(default_frame_store_uri());
   metadata_store_ = metadata_store.value_or(default_metadata_store_uri());
   return std::nullopt;

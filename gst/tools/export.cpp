@@ -79,10 +79,11 @@ Status write_picture(const PickedFrame &frame, const std::string &image, const s
   GstMapInfo map;
   if (!gst_buffer_map(gst_sample_get_buffer(sample), &map, GST_MAP_READ))
     return {Code::kInternal, "an encoded frame can't be read"};
-  CHECKPOINT_ASSIGN_OR_RETURN(const auto file, OutputFile::create(path, true));
-  file->write({reinterpret_cast<const char *>(map.data), map.size});
+  const auto file = OutputFile::create(path, true);
+  if (file.is_ok()) (*file)->write({reinterpret_cast<const char *>(map.data), map.size});
   gst_buffer_unmap(gst_sample_get_buffer(sample), &map);
-  return file->publish();
+  CHECKPOINT_RETURN_IF_ERROR(file.status());
+  return (*file)->publish();
 }
 
 Status write_folder(const std::shared_ptr<Stores> &stores,
@@ -137,7 +138,7 @@ int run_export(Call &call) {
   const auto format = format_of(extension);
   const bool video = wanted.encoder || video_encoder(extension) != nullptr;
   if (!format && !video && !extension.empty())
-    return call.usage("the name " + quoted(wanted.path) +
+    return call.usage("the name " + in_quotes(wanted.path) +
                       " says neither .jsonl, .csv, .json (COCO), .mkv, .mp4, .webm nor a folder");
   if (Status status = choice.check(); !status.is_ok()) return call.usage(status.message());
 
@@ -167,7 +168,7 @@ int run_export(Call &call) {
     json.end_object();
     call.out().line(json.text());
   } else {
-    call.out().line(quoted(wanted.path) + ": " + count_text(done.frames, "frame", "frames") +
+    call.out().line(in_quotes(wanted.path) + ": " + count_text(done.frames, "frame", "frames") +
                     (video ? "" : ", " + count_text(done.detections, "detection", "detections")));
   }
   return kFine;

@@ -208,7 +208,7 @@ Result<std::unique_ptr<ImageSource>> open_folder(const std::string &path,
   return std::unique_ptr<ImageSource>(std::make_unique<Folder>(std::move(pictures), frame_time));
 }
 
-Result<std::unique_ptr<ImageSource>> open_video(const std::string &path, Cancellation &) {
+Result<std::unique_ptr<ImageSource>> open_video(const std::string &path) {
   auto video = std::make_unique<Video>();
   CHECKPOINT_RETURN_IF_ERROR(video->start(path));
   return std::unique_ptr<ImageSource>(std::move(video));

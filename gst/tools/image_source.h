@@ -30,6 +30,6 @@ class ImageSource {
 Result<std::unique_ptr<ImageSource>> open_folder(const std::string &path,
                                                  const std::map<uint64_t, FrameNote> &notes,
                                                  uint64_t frame_time);
-Result<std::unique_ptr<ImageSource>> open_video(const std::string &path, Cancellation &cancel);
+Result<std::unique_ptr<ImageSource>> open_video(const std::string &path);
 
 }  // namespace checkpoint::tool

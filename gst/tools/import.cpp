@@ -103,9 +103,9 @@ Status import_all(Call &call, const Import &import, Done &done, Uuid &id) {
   const bool folder = std::filesystem::is_directory(import.path, error);
   if (!std::filesystem::exists(import.path, error))
     return {Code::kNotFound, "there is no " + tool::quoted(import.path)};
-  CHECKPOINT_ASSIGN_OR_RETURN(const std::unique_ptr<ImageSource> source,
-                              folder ? open_folder(import.path, import.notes, import.frame_time)
-                                     : open_video(import.path, call.cancel()));
+  CHECKPOINT_ASSIGN_OR_RETURN(
+      const std::unique_ptr<ImageSource> source,
+      folder ? open_folder(import.path, import.notes, import.frame_time) : open_video(import.path));
   CHECKPOINT_ASSIGN_OR_RETURN(const auto stores, call.open(Stores::Access::kWrite));
   CheckpointWriter writer([stores](Cancellation &) { return stores; }, import.writer,
                           std::make_shared<WarningObserver>([&call](const Status &status) {

@@ -38,7 +38,7 @@ struct Wanted {
 };
 
 void tell_more(Call &call, const std::string &after) {
-  call.out().note("there may be more: --after " + quoted(after));
+  call.out().note("there may be more: --after " + in_quotes(after));
 }
 
 int list_jobs(Call &call, Stores &stores, const Wanted &wanted) {
@@ -164,7 +164,7 @@ Status set_place(Call &call, Stores &stores, const std::string &name, Checkpoint
     if (job) return Status::ok();
   }
   return {Code::kNotFound,
-          "there is no job " + quoted(*query.job_id) + " in " + stores.metadata->display_uri(),
+          "there is no job " + in_quotes(*query.job_id) + " in " + stores.metadata->display_uri(),
           std::string(kProgram) + " list"};
 }
 

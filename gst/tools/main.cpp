@@ -72,7 +72,7 @@ int run(std::vector<std::string> arguments, Cancellation &cancel) {
   const Verb *verb = find_verb(first);
   if (!verb) {
     out.error(Status(Code::kInvalidArgument,
-                     first.empty() ? "there is no verb" : "there is no verb " + quoted(first),
+                     first.empty() ? "there is no verb" : "there is no verb " + in_quotes(first),
                      std::string(kProgram) + " --help"));
     return kUsage;
   }

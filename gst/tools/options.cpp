@@ -26,7 +26,7 @@ gboolean take(const gchar *name, const gchar *value, gpointer data, GError **err
     if (!is_it) continue;
     if (option.set(value)) return true;
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s is no value for %s",
-                quoted(value).c_str(), name);
+                in_quotes(value).c_str(), name);
     return false;
   }
   return false;

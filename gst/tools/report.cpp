@@ -74,11 +74,12 @@ class Report {
       CHECKPOINT_ASSIGN_OR_RETURN(others, read_stages(Branch{true, *settings_.scenario}));
       if (others.empty())
         return {Code::kNotFound,
-                "job " + quoted(settings_.job) + " has no scenario " + quoted(*settings_.scenario),
-                std::string(kProgram) + " list " + quoted(settings_.job) + " --scenarios"};
+                "job " + in_quotes(settings_.job) + " has no scenario " +
+                    in_quotes(*settings_.scenario),
+                std::string(kProgram) + " list " + in_quotes(settings_.job) + " --scenarios"};
     }
     if (stages.empty() && others.empty())
-      return {Code::kNotFound, "job " + quoted(settings_.job) + " has no complete checkpoint",
+      return {Code::kNotFound, "job " + in_quotes(settings_.job) + " has no complete checkpoint",
               std::string(kProgram) + " list --partial"};
     Progress progress(call_.out(), "writing", "stages");
     const uint64_t steps = 2 * stages.size() + others.size();
@@ -240,8 +241,9 @@ int run_report(Call &call) {
     json.field("frames", report.frames()).end_object();
     call.out().line(json.text());
   } else {
-    call.out().line(quoted(settings.path) + ": " + count_text(report.stages(), "stage", "stages") +
-                    ", " + count_text(report.frames(), "picture", "pictures"));
+    call.out().line(in_quotes(settings.path) + ": " +
+                    count_text(report.stages(), "stage", "stages") + ", " +
+                    count_text(report.frames(), "picture", "pictures"));
   }
   return kFine;
 }

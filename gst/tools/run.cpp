@@ -101,7 +101,7 @@ void print_json(Terminal &out, const StagePlan &plan, const RunOutcome &outcome)
 
 std::string listed(const std::vector<std::string> &stages) {
   std::string text;
-  for (const std::string &stage : stages) text += (text.empty() ? "" : ", ") + quoted(stage);
+  for (const std::string &stage : stages) text += (text.empty() ? "" : ", ") + in_quotes(stage);
   return text;
 }
 

@@ -147,8 +147,8 @@ int run_sheet(Call &call) {
     json.field("detections", detections).end_object();
     call.out().line(json.text());
   } else {
-    call.out().line(quoted(path) + ": " + count_text(tiles.size(), "frame", "frames") + " with " +
-                    count_text(detections, "detection", "detections"));
+    call.out().line(in_quotes(path) + ": " + count_text(tiles.size(), "frame", "frames") +
+                    " with " + count_text(detections, "detection", "detections"));
   }
   return kFine;
 }

@@ -12,7 +12,7 @@ namespace checkpoint::tool {
 // written as an escape: "\n", "\x1b", "\u202e". Backslashes stay, so this is for eyes only.
 std::string printable(std::string_view text);
 // printable(), in double quotes.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 // Columns that a printable text takes.
 size_t width_of(std::string_view text);

@@ -201,7 +201,8 @@ Status Connection::prepare(const Query &query, Statement &statement) {
   if (!location_.prepared_statements || !statement.name.empty()) return Status::ok();
   std::vector<Oid> types;
   for (const Parameters::Value &value : query.parameters().values()) types.push_back(value.type);
-  const std::string name = "checkpoint_" + std::to_string(statements_.size());
+  // A new one each time: the server may have kept that of an attempt that failed.
+  const std::string name = "checkpoint_" + std::to_string(++prepared_);
   if (PQsendPrepare(conn_, name.c_str(), statement.text.c_str(), static_cast<int>(types.size()),
                     types.data()) == 0)
     return lost();
@@ -367,7 +368,8 @@ Status Transaction::check_end(const Status &status, const std::string &tag, bool
     return {Code::kInternal, connection_.location().display() + ": the transaction ended with " +
                                  (tag.empty() ? "nothing" : tag)};
   }
-  if (!sent || !connection_.is_lost() || status.is(Code::kCancelled)) return status;
+  // Called back too: what became of it is not known before somebody asks.
+  if (!sent || !connection_.is_lost()) return status;
   open_ = false;
   return {Code::kUnknownOutcome,
           connection_.location().display() + ": the answer to a commit was lost"};

@@ -96,6 +96,7 @@ class Connection {
     using is_transparent = void;
   };
   std::unordered_map<std::string, Statement, Hash, std::equal_to<>> statements_;
+  uint64_t prepared_ = 0;  // statements that the server was asked to prepare
 };
 
 // BEGIN … COMMIT. Rolls back when it goes out of scope before commit().

@@ -183,6 +183,8 @@ Status PostgresStore::pin_for_reading(const Uuid &pin, std::span<const Checkpoin
                                       std::chrono::milliseconds ttl, Cancellation &cancel) {
   const std::vector<int64_t> keys(checkpoints.begin(), checkpoints.end());
   return write(cancel, [&](Connection &db) -> Status {
+    CHECKPOINT_RETURN_IF_ERROR(
+        db.query("DELETE FROM @reader_pin WHERE expires_at <= clock_timestamp()").run());
     // The foreign key waits for a purge that is under way, and what is purged has been marked
     // before.
     CHECKPOINT_RETURN_IF_ERROR(

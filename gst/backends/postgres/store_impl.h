@@ -155,7 +155,10 @@ class PostgresStore : public MetadataStore {
       auto result = attempt();
       if (checkpoint::status_of(result).is_ok() ||
           !retry.again(checkpoint::status_of(result), cancel)) {
-        if (!checkpoint::status_of(result).is_ok()) CHECKPOINT_RETURN_IF_ERROR(cancel.check());
+        // A commit that was sent may have happened, whatever was cancelled since.
+        const Status &status = checkpoint::status_of(result);
+        if (!status.is_ok() && !status.is(Code::kUnknownOutcome))
+          CHECKPOINT_RETURN_IF_ERROR(cancel.check());
         return result;
       }
     }

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "backends/s3/http.h"
@@ -208,7 +209,15 @@ class CurlTransfers : public HttpTransfers {
     });
     std::unique_lock lock(mutex_);
     arrived_.push_back(&transfer);
-    if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
+    if (!thread_.joinable()) {
+      try {
+        thread_ = std::thread([this] { loop(); });
+      } catch (const std::system_error &error) {
+        arrived_.pop_back();
+        transfer.answer.error = std::string("no thread can be started: ") + error.what();
+        return std::move(transfer.answer);
+      }
+    }
     curl_multi_wakeup(multi_.get());
     transfer.ended.wait(lock, [&] { return transfer.done; });
     if (spare_.size() < static_cast<size_t>(kConnections)) {

@@ -34,7 +34,7 @@ std::chrono::milliseconds pause_after(unsigned attempt, std::chrono::millisecond
   return std::chrono::milliseconds(most.count() * random / std::numeric_limits<uint32_t>::max());
 }
 
-std::string quoted(const std::string &name) { return "'" + name + "'"; }
+std::string in_quotes(const std::string &name) { return "'" + name + "'"; }
 
 }  // namespace
 
@@ -166,20 +166,20 @@ Status S3FrameStore::check_store(std::chrono::milliseconds age, Cancellation &ca
 
 Status S3FrameStore::missing(const std::string &name, Cancellation &cancel) {
   CHECKPOINT_RETURN_IF_ERROR(check_store(std::chrono::milliseconds(0), cancel));
-  return {Code::kMissing, quoted(name) + " is not in " + display_uri()};
+  return {Code::kMissing, in_quotes(name) + " is not in " + display_uri()};
 }
 
 Result<bool> S3FrameStore::is_ours(const std::string &key, std::span<const ByteView> parts,
                                    const Sha256 &sha256, Cancellation &cancel) {
   CHECKPOINT_ASSIGN_OR_RETURN(S3Answer answer, look_at(key, cancel));
-  if (!answer.success()) return s3_error(answer, "can't look at " + quoted(key), config_);
+  if (!answer.success()) return s3_error(answer, "can't look at " + in_quotes(key), config_);
   return answer.size == size_of(parts) && answer.sha256 == hex(sha256);
 }
 
 Status S3FrameStore::put_once(const std::string &key, std::span<const ByteView> parts,
                               const Sha256 &sha256, bool *unknown, Cancellation &cancel) {
-  const Status taken(Code::kAlreadyExists, quoted(key) + " is already in " + display_uri());
-  const std::string what = "can't store " + quoted(key) + " in " + display_uri();
+  const Status taken(Code::kAlreadyExists, in_quotes(key) + " is already in " + display_uri());
+  const std::string what = "can't store " + in_quotes(key) + " in " + display_uri();
   for (;;) {
     const bool conditional = conditional_;
     if (!conditional) {
@@ -248,7 +248,7 @@ Status S3FrameStore::get(const std::string &name, uint64_t offset, MutableByteVi
   CHECKPOINT_RETURN_IF_ERROR(check_name(name));
   CHECKPOINT_RETURN_IF_ERROR(cancel.check());
   auto ends_early = [&](const std::string &where) {
-    return Status(Code::kTruncated, quoted(name) + " in " + display_uri() + " ends " + where +
+    return Status(Code::kTruncated, in_quotes(name) + " in " + display_uri() + " ends " + where +
                                         "before the " + std::to_string(out.size()) +
                                         " bytes from " + std::to_string(offset));
   };
@@ -268,7 +268,7 @@ Status S3FrameStore::get(const std::string &name, uint64_t offset, MutableByteVi
   if (answer.outcome == HttpAnswer::Outcome::kAnswered && answer.status == 416)
     return ends_early("");
   if (!answer.success())
-    return s3_error(answer, "can't read " + quoted(name) + " in " + display_uri(), config_);
+    return s3_error(answer, "can't read " + in_quotes(name) + " in " + display_uri(), config_);
   if (answer.received != out.size())
     return ends_early("at byte " + std::to_string(answer.size) + ", ");
   return Status::ok();
@@ -281,7 +281,7 @@ Result<ObjectInfo> S3FrameStore::stat(const std::string &name, Cancellation &can
   CHECKPOINT_ASSIGN_OR_RETURN(S3Answer answer, look_at(key, cancel));
   if (s3_no_such_object(answer)) return missing(name, cancel);
   if (!answer.success())
-    return s3_error(answer, "can't look at " + quoted(name) + " in " + display_uri(), config_);
+    return s3_error(answer, "can't look at " + in_quotes(name) + " in " + display_uri(), config_);
   return ObjectInfo{name, answer.size};
 }
 
@@ -324,7 +324,7 @@ Status S3FrameStore::remove(const std::string &name, Cancellation &cancel) {
                                   "removing an object", config_.retry_attempts,
                                   [&] { return client_->remove(key, cancel); }, cancel));
   if (answer.success() || s3_no_such_object(answer)) return Status::ok();
-  return s3_error(answer, "can't remove " + quoted(name) + " from " + display_uri(), config_);
+  return s3_error(answer, "can't remove " + in_quotes(name) + " from " + display_uri(), config_);
 }
 
 std::shared_ptr<FrameStore> make_s3_store(const S3Config &config,
