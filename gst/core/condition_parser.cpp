@@ -50,7 +50,7 @@ class Lexer {
     token.at = at_;
     if (at_ == text_.size()) return token;
     const char c = text_[at_];
-    if (c == '\'' || c == '"') return in_quotes(token, c);
+    if (c == '\'' || c == '"') return quoted(token, c);
     if (is_letter(c)) {
       token.kind = Token::Kind::kWord;
       while (at_ < text_.size() && (is_letter(text_[at_]) || is_digit(text_[at_])))
@@ -76,7 +76,7 @@ class Lexer {
     return at < text_.size() && (is_digit(text_[at]) || text_[at] == '.');
   }
 
-  Result<Token> in_quotes(Token token, char quote) {
+  Result<Token> quoted(Token token, char quote) {
     token.kind = Token::Kind::kText;
     for (at_++; at_ < text_.size(); at_++) {
       if (text_[at_] != quote) {

@@ -15,7 +15,7 @@ constexpr size_t kMaxName = 512;
 constexpr size_t kMaxPlainJob = 200;
 
 // As much of a name as helps in a message, and nothing that a terminal obeys.
-std::string in_quotes(std::string_view name) {
+std::string quoted(std::string_view name) {
   std::string out = "'";
   for (char c : name.substr(0, 60)) {
     unsigned char byte = static_cast<unsigned char>(c);
@@ -64,16 +64,16 @@ Status check_name(std::string_view what, std::string_view name) {
   std::string subject(what);
   if (name.empty()) return {Code::kInvalidArgument, subject + " is empty"};
   if (name.size() > kMaxName)
-    return {Code::kInvalidArgument, subject + " " + in_quotes(name) + " has " +
+    return {Code::kInvalidArgument, subject + " " + quoted(name) + " has " +
                                         std::to_string(name.size()) + " bytes, more than " +
                                         std::to_string(kMaxName)};
   auto control = [&] {
     return Status(Code::kInvalidArgument,
-                  subject + " " + in_quotes(name) + " holds a control character");
+                  subject + " " + quoted(name) + " holds a control character");
   };
   if (name.find('\0') != std::string_view::npos) return control();
   if (!g_utf8_validate(name.data(), static_cast<gssize>(name.size()), nullptr))
-    return {Code::kInvalidArgument, subject + " " + in_quotes(name) + " is not valid UTF-8"};
+    return {Code::kInvalidArgument, subject + " " + quoted(name) + " is not valid UTF-8"};
   const char *end = name.data() + name.size();
   for (const char *at = name.data(); at < end; at = g_utf8_next_char(at)) {
     gunichar c = g_utf8_get_char(at);

@@ -196,7 +196,7 @@ std::string json_text(const std::string &text) {
   JsonNode *node = json_node_new(JSON_NODE_VALUE);
   const GCharPtr valid(g_utf8_make_valid(text.c_str(), static_cast<gssize>(text.size())));
   json_node_set_string(node, valid.get());
-  const GCharPtr in_quotes(json_to_string(node, FALSE));
+  const GCharPtr quoted(json_to_string(node, FALSE));
   json_node_unref(node);
   return quoted.get();
 }

@@ -91,7 +91,7 @@ class Folder : public ImageSource {
     const std::optional<PictureSize> found = picture_size(bytes);
     BufferPtr buffer(gst_buffer_new_memdup(bytes.data(), bytes.size()));
     if (!found)
-      return Status(Code::kUnsupported, tool::quoted(path) + " is no PNG and no JPEG picture");
+      return Status(Code::kUnsupported, tool::in_quotes(path) + " is no PNG and no JPEG picture");
     CapsPtr caps(gst_caps_new_simple(found->png ? "image/png" : "image/jpeg", "width", G_TYPE_INT,
                                      found->width, "height", G_TYPE_INT, found->height, "framerate",
                                      GST_TYPE_FRACTION, 0, 1, nullptr));
@@ -199,12 +199,12 @@ Result<std::unique_ptr<ImageSource>> open_folder(const std::string &path,
     std::error_code error;
     for (const fs::directory_entry &entry : fs::directory_iterator(path, error))
       if (is_picture(entry.path())) names.push_back(entry.path().string());
-    if (error) return Status(Code::kNotFound, tool::quoted(path) + ": " + error.message());
+    if (error) return Status(Code::kNotFound, tool::in_quotes(path) + ": " + error.message());
     std::sort(names.begin(), names.end());
     for (const std::string &name : names) pictures.push_back({pictures.size(), name, nullptr});
   }
   if (pictures.empty())
-    return Status(Code::kNotFound, tool::quoted(path) + " holds no PNG and no JPEG picture");
+    return Status(Code::kNotFound, tool::in_quotes(path) + " holds no PNG and no JPEG picture");
   return std::unique_ptr<ImageSource>(std::make_unique<Folder>(std::move(pictures), frame_time));
 }
 

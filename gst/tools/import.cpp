@@ -102,7 +102,7 @@ Status import_all(Call &call, const Import &import, Done &done, Uuid &id) {
   std::error_code error;
   const bool folder = std::filesystem::is_directory(import.path, error);
   if (!std::filesystem::exists(import.path, error))
-    return {Code::kNotFound, "there is no " + tool::quoted(import.path)};
+    return {Code::kNotFound, "there is no " + tool::in_quotes(import.path)};
   CHECKPOINT_ASSIGN_OR_RETURN(
       const std::unique_ptr<ImageSource> source,
       folder ? open_folder(import.path, import.notes, import.frame_time) : open_video(import.path));

@@ -277,7 +277,7 @@ Result<Notes> read_notes(const std::string &path) {
   Result<Notes> notes = ends_with(".csv")    ? parse_csv(text)
                         : ends_with(".json") ? parse_coco(text)
                                              : parse_json_lines(text);
-  if (!notes.is_ok()) return notes.status().with_context(tool::quoted(path));
+  if (!notes.is_ok()) return notes.status().with_context(tool::in_quotes(path));
   return notes;
 }
 

@@ -25,11 +25,11 @@ Status failed(const std::string &path, const char *what, int error) {
                     : error == EEXIST || error == ENOTEMPTY ? Code::kAlreadyExists
                     : error == ENOENT                       ? Code::kNotFound
                                                             : Code::kUnavailable;
-  return {code, std::string(what) + " " + tool::quoted(path) + ": " + std::strerror(error)};
+  return {code, std::string(what) + " " + tool::in_quotes(path) + ": " + std::strerror(error)};
 }
 
 Status exists(const std::string &path) {
-  return {Code::kAlreadyExists, tool::quoted(path) + " is there already", "--force replaces it"};
+  return {Code::kAlreadyExists, tool::in_quotes(path) + " is there already", "--force replaces it"};
 }
 
 // New files get the mode that the user's umask gives, not mkstemp's.
@@ -90,9 +90,9 @@ Status OutputFile::publish() {
 Result<std::unique_ptr<OutputFolder>> OutputFolder::create(const std::string &path, bool force) {
   std::error_code error;
   if (fs::exists(path, error) && !fs::is_directory(path, error))
-    return Status(Code::kAlreadyExists, tool::quoted(path) + " is no folder");
+    return Status(Code::kAlreadyExists, tool::in_quotes(path) + " is no folder");
   if (!force && fs::is_directory(path, error) && !fs::is_empty(path, error))
-    return Status(Code::kAlreadyExists, tool::quoted(path) + " holds something already",
+    return Status(Code::kAlreadyExists, tool::in_quotes(path) + " holds something already",
                   "--force writes into it");
   std::unique_ptr<OutputFolder> folder(new OutputFolder(path, force));
   std::string name = template_for(path);
