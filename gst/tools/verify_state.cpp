@@ -35,7 +35,7 @@ constexpr std::pair<const char *, uint64_t VerifyState::*> kNumbers[] = {
 
 Status VerifyStateFile::load(VerifyState &state) {
   if (path_.empty() || !g_file_test(path_.c_str(), G_FILE_TEST_EXISTS)) return Status::ok();
-  const Status foreign(Code::kInvalidArgument, quoted(path_) + " is of another verification",
+  const Status foreign(Code::kInvalidArgument, in_quotes(path_) + " is of another verification",
                        "name another file, or remove it to begin anew");
   const KeyFile file(g_key_file_new());
   if (!g_key_file_load_from_file(file.get(), path_.c_str(), G_KEY_FILE_NONE, nullptr))
