@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/marks.h"
 #include "core/record_codec.h"
 
 namespace checkpoint {
@@ -25,8 +26,29 @@ Status EarlierFrames::open(Cancellation &cancel) {
         std::vector<EventRow> events,
         stores_->metadata->read_events(row_.key, row_.frames, row_.frames + 1, limit, cancel));
     if (events.size() == limit) continue;
-    last_events_ = events.empty() ? 0 : events.back().ordinal + 1;
+    for (EventRow &event : events) {
+      if (is_mark(event.type))
+        marks_.push_back(std::move(event.type));
+      else
+        last_events_ = event.ordinal + 1;
+    }
     return Status::ok();
+  }
+}
+
+Result<std::set<uint64_t>> EarlierFrames::left_out(Cancellation &cancel) const {
+  std::set<uint64_t> indexes;
+  unsigned limit = kEventPage;
+  for (uint64_t first = 0;;) {
+    CHECKPOINT_ASSIGN_OR_RETURN(
+        const std::vector<EventRow> events,
+        stores_->metadata->read_events(row_.key, first, row_.frames + 1, limit, cancel));
+    for (const EventRow &event : events)
+      if (event.type == kMarkLeftOut && event.index > 0) indexes.insert(event.index - 1);
+    if (events.size() < limit) return indexes;
+    // A page begins with an index, so one that is full of one index's events has to be larger.
+    if (events.back().index == first) limit *= 2;
+    first = events.back().index;
   }
 }
 

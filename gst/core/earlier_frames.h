@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ class EarlierFrames {
   const std::vector<CapsRow> &caps() const { return caps_; }
   // Events that belong behind the last frame, before the next one.
   uint32_t last_events() const { return last_events_; }
+  // Of earlier runs, behind the last frame, in their order.
+  const std::vector<std::string> &marks() const { return marks_; }
+  // The frames that were left out of what was passed on, by index.
+  Result<std::set<uint64_t>> left_out(Cancellation &cancel) const;
 
   // The record of frame `index`, from the frame store. Each index once, and about in their order:
   // only what was read and not taken is kept. Any thread; after a failure as if it had not been
@@ -44,6 +49,7 @@ class EarlierFrames {
   const unsigned page_;
   std::vector<CapsRow> caps_;
   uint32_t last_events_ = 0;
+  std::vector<std::string> marks_;
 
   std::mutex mutex_;                         // held while a page is read
   uint64_t next_;                            // of the next page; protected by mutex_

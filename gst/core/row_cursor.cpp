@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <string>
 
+#include "core/marks.h"
+
 namespace checkpoint {
 
 namespace {
@@ -87,8 +89,8 @@ Result<std::vector<EventRow>> RowCursor::take_events(uint64_t index, Cancellatio
       if (event.index == event_index_ && event.ordinal < event_ordinal_) continue;
       event_index_ = event.index;
       event_ordinal_ = event.ordinal + 1;
-      events_.push_back(std::move(event));
       news = true;
+      if (!is_mark(event.type)) events_.push_back(std::move(event));
     }
     // A page begins with an index, so one that is full of one index's events has to be larger.
     if (!news && !events_done_) event_limit_ *= 2;

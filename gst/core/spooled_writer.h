@@ -35,6 +35,9 @@ class SpooledWriter : public CheckpointWriter {
               std::optional<uint64_t> sequence) override;
   std::optional<uint64_t> next_sequence() const override;
   Result<Uuid> await_id() override;
+  // Not with a spool: it would tell of frames that nobody knows to be stored.
+  Result<bool> before_passing() override { return false; }
+  Status after_passing() override { return Status::ok(); }
   Status finish(std::optional<std::string> partial_reason, std::chrono::milliseconds timeout,
                 std::optional<std::string> stats = {}) override;
   void interrupt() override;

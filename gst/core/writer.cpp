@@ -423,9 +423,15 @@ bool CheckpointWriter::flush(uint64_t token) {
   Impl &impl = *impl_;
   std::lock_guard lock(impl.mutex);
   if (impl.closed || impl.ended || impl.failed || impl.aborted) return false;
-  impl.flushes.push_back({token, impl.stats.frames_in - impl.stats.frames_dropped, impl.events_in});
-  impl.poke_control();
+  impl.ask_flush(token);
   return true;
+}
+
+// Call with `mutex` held. What `flushes_told` comes to when all of it is told.
+uint64_t CheckpointWriter::Impl::ask_flush(uint64_t token) {
+  flushes.push_back({token, stats.frames_in - stats.frames_dropped, events_in});
+  poke_control();
+  return ++flushes_asked;
 }
 
 // Is there something that flush() asked for and that is in no commit yet? Call with `mutex` held.
@@ -443,7 +449,11 @@ bool CheckpointWriter::Impl::flush_covered() const {
 
 // Tells of the last commit; the lock is let go meanwhile.
 void CheckpointWriter::Impl::tell_commit(std::unique_lock<std::mutex> &lock, bool complete) {
-  for (; flush_covered(); flushes.pop_front()) last_token = flushes.front().token;
+  for (; flush_covered(); flushes.pop_front()) {
+    last_token = flushes.front().token;
+    flushes_told++;
+  }
+  room.notify_all();
   const CommitInfo info = commit_info(complete);
   lock.unlock();
   observe([&](WriterObserver &o) { o.on_commit(info); });

@@ -36,6 +36,8 @@ struct WriterOptions {
   // Who takes the lease, where several writers follow one another as one: what a lost connection
   // left to the one before is the next one's.
   std::optional<Uuid> instance;
+  bool passes_on = false;    // frames go on from here, between before_passing() and after_passing()
+  bool skip_poison = false;  // with it: see before_passing()
 };
 
 struct CommitInfo {
@@ -60,6 +62,8 @@ struct WriterStats {
   uint64_t frames_compared = 0;
   // Frames that are in the spool alone (see core/spooled_writer.h).
   uint64_t frames_spooled = 0;
+  // Frames that were not passed on, since run after run ended on them.
+  uint64_t frames_skipped = 0;
 };
 
 // Called on the writer's threads, several at a time, without a lock of the writer held that its
@@ -128,6 +132,12 @@ class CheckpointWriter {
                       std::optional<uint64_t> sequence);
   // What the next push() without a sequence gets; nullopt: the parent's frames decide.
   virtual std::optional<uint64_t> next_sequence() const;
+  // After push() of a frame, where `resume` is asked for: waits until so much is durable that a
+  // later run can tell on which frame this one ended, if it does. True: not to be passed on, as
+  // `skip_poison` asks where run after run ended on it. kCancelled as in push().
+  virtual Result<bool> before_passing();
+  // What the frame was passed on to came back from it. kCancelled as in push().
+  virtual Status after_passing();
   // After begin(): waits until the checkpoint's id is known, which without `resume` it is.
   // kCancelled as in push().
   virtual Result<Uuid> await_id();

@@ -31,6 +31,7 @@
 #include "core/earlier_frames.h"
 #include "core/identity.h"
 #include "core/inflight.h"
+#include "core/marks.h"
 #include "core/pack.h"
 #include "core/record.h"
 #include "core/sequence_finder.h"
@@ -155,6 +156,8 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
     uint64_t token = 0, frames = 0, events = 0;
   };
   std::deque<Flush> flushes;  // those that were not told of yet
+  uint64_t flushes_asked = 0, flushes_told = 0;
+  uint64_t last_token = 0;  // of flush(), told
   bool failed = false;
   SteadyTime lease_ends;  // unless it is renewed; by our clock
   bool closed = false;    // the end is durable
@@ -221,7 +224,6 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   bool take_back = false;  // the records say complete, and a doubt came before the commit
   uint64_t frames_durable = 0, events_durable = 0, commits_done = 0;
   uint64_t bytes_new = 0, bytes_reused = 0;
-  uint64_t last_token = 0;  // of flush(), told
   uint64_t first_time = kNone, end_time = kNone;
 
   // --- writer.cpp
@@ -241,6 +243,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
     return call(lease);
   }
   std::unique_ptr<Slot> drop_oldest();
+  uint64_t ask_flush(uint64_t token);
   bool flush_wanted() const;
   bool flush_covered() const;
   void tell_commit(std::unique_lock<std::mutex> &lock, bool complete);
@@ -325,6 +328,24 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   Status difference(const Slot &slot, const FrameRecord &before) const;
   Status must_have_all_again() const;
   void tell_compared();
+
+  // --- writer_poison.cpp: frames on which run after run ended
+  // Set before the id is known, then the streaming thread's.
+  struct Watch {
+    uint64_t last = kNone;          // index of the last frame that was stored
+    bool after_crash = false;       // the run before this one said nothing at its end
+    bool tell_return = false;       // what follows coming back from that frame is worth a mark
+    bool returning = false;         // that mark is not durable yet
+    bool noted = false;             // `due` is durable
+    std::deque<std::string> due;    // marks behind that frame
+    std::optional<Status> warning;  // with the first frame
+    std::set<uint64_t> left_out;    // indexes of frames that are not passed on
+  };
+  Watch watch;
+  uint32_t next_mark = kFirstMark;  // ordinal; protected by `mutex`
+  Status look_for_poison(const EarlierFrames &before);
+  Result<std::string> reached_stage(const CheckpointRow &from, const FrameRow &frame);
+  Status sync();
 
   // --- writer_put.cpp
   void put();

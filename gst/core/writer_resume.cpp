@@ -78,6 +78,8 @@ Status CheckpointWriter::Impl::take_over(const CheckpointFields &wanted, Checkpo
   auto before = std::make_unique<EarlierFrames>(stores, std::move(found), first_index);
   CHECKPOINT_RETURN_IF_ERROR(patiently(cancel, [&] { return before->open(cancel); }));
 
+  if (resume_asked) CHECKPOINT_RETURN_IF_ERROR(look_for_poison(*before));
+
   const CheckpointRow &from = before->row();
   if (finder && first_index > 0) finder->go_on_after(from);
   frames_durable = from.frames;
@@ -95,6 +97,7 @@ Status CheckpointWriter::Impl::take_over(const CheckpointFields &wanted, Checkpo
     row = from;
     sealed_frames = stats.frames_stored = from.frames;
     sealed_commits = from.commit_no;
+    next_mark += static_cast<uint32_t>(before->marks().size());
     earlier = std::move(before);
     info = commit_info(earlier->complete());
   }
@@ -128,6 +131,11 @@ void CheckpointWriter::Impl::take_caps(QueuedCaps &&item) {
 }
 
 void CheckpointWriter::Impl::take_event(QueuedEvent &&item) {
+  if (is_mark(item.type)) {
+    taken_bytes += item.size;
+    events.push_back(EventRow{next_index, next_mark++, std::move(item.type), {}});
+    return;
+  }
   const uint32_t ordinal = next_ordinal++;
   if (earlier && (earlier->complete() || next_index < stored_frames() ||
                   (next_index == stored_frames() && ordinal < earlier->last_events()))) {

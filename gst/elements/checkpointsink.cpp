@@ -135,7 +135,11 @@ static gboolean gst_checkpoint_sink_set_caps(GstBaseSink *sink, GstCaps *caps) {
 }
 
 static GstFlowReturn gst_checkpoint_sink_render(GstBaseSink *sink, GstBuffer *buffer) {
-  return recorder_of(sink).frame(buffer, sink->segment, wait_for_playing(sink));
+  Recorder &recorder = recorder_of(sink);
+  const Recorder::WaitFunction wait = wait_for_playing(sink);
+  const GstFlowReturn flow = recorder.frame(buffer, sink->segment, wait);
+  bool left_out = false;  // nothing is passed on anyway
+  return flow == GST_FLOW_OK ? recorder.before_passing(wait, &left_out) : flow;
 }
 
 static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {

@@ -5,6 +5,7 @@
 #include <gst/video/video.h>
 
 #include <string>
+#include <utility>
 
 #include "elements/frame_caps.h"
 #include "elements/lineage.h"
@@ -25,9 +26,10 @@ struct Private {
   explicit Private(GstElement *element) : recorder(element) {}
   RecorderSettings settings;  // protected by the object lock
   Recorder recorder;
-  GstSegment segment;  // the streaming thread's
+  GstSegment segment;    // the streaming thread's
+  bool discont = false;  // likewise: the frame before this one was left out
 };
-enum { PROP_STATS = 1 };
+enum { PROP_STATS = 1, PROP_ON_POISON };
 }  // namespace
 
 struct _GstCheckpointTap {
@@ -49,7 +51,11 @@ static void gst_checkpoint_tap_set_property(GObject *object, guint id, const GVa
   Private &priv = *GST_CHECKPOINT_TAP(object)->priv;
   if (!checkpoint::may_change(GST_ELEMENT(object), pspec)) return;
   GST_OBJECT_LOCK(object);
-  bool known = checkpoint::set_recorder_property(priv.settings, id, value);
+  bool known = true;
+  if (id == PROP_ON_POISON)
+    priv.settings.writer.skip_poison = g_value_get_enum(value) != 0;
+  else
+    known = checkpoint::set_recorder_property(priv.settings, id, value);
   GST_OBJECT_UNLOCK(object);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
@@ -60,11 +66,17 @@ static void gst_checkpoint_tap_get_property(GObject *object, guint id, GValue *v
   if (id == PROP_STATS) {
     GstStructure *stats = gst_structure_new_empty("application/x-gst-checkpoint-tap-stats");
     checkpoint::add_recorder_stats(stats, priv.recorder);
+    gst_structure_set(stats, "frames-skipped", G_TYPE_UINT64, priv.recorder.stats().frames_skipped,
+                      nullptr);
     g_value_take_boxed(value, stats);
     return;
   }
   GST_OBJECT_LOCK(object);
-  bool known = checkpoint::get_recorder_property(priv.settings, id, value);
+  bool known = true;
+  if (id == PROP_ON_POISON)
+    g_value_set_enum(value, priv.settings.writer.skip_poison);
+  else
+    known = checkpoint::get_recorder_property(priv.settings, id, value);
   GST_OBJECT_UNLOCK(object);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
@@ -82,6 +94,8 @@ static GstStateChangeReturn gst_checkpoint_tap_change_state(GstElement *element,
     RecorderSettings settings = priv.settings;
     GST_OBJECT_UNLOCK(element);
     gst_segment_init(&priv.segment, GST_FORMAT_UNDEFINED);
+    priv.discont = false;
+    settings.writer.passes_on = true;
     if (!priv.recorder.start(settings)) return GST_STATE_CHANGE_FAILURE;
     if (!priv.recorder.run()) {
       priv.recorder.stop();
@@ -108,6 +122,14 @@ static void push_lineage(GstCheckpointTap *self) {
     gst_pad_push_event(self->srcpad, lineage.release());
 }
 
+// In the place of a frame that is left out.
+static void push_gap(GstCheckpointTap *self, GstBuffer *buffer) {
+  self->priv->discont = true;
+  if (GST_BUFFER_PTS_IS_VALID(buffer))
+    gst_pad_push_event(self->srcpad,
+                       gst_event_new_gap(GST_BUFFER_PTS(buffer), GST_BUFFER_DURATION(buffer)));
+}
+
 static GstFlowReturn gst_checkpoint_tap_chain(GstPad *, GstObject *parent, GstBuffer *incoming) {
   GstCheckpointTap *self = GST_CHECKPOINT_TAP(parent);
   Private &priv = *self->priv;
@@ -118,7 +140,19 @@ static GstFlowReturn gst_checkpoint_tap_chain(GstPad *, GstObject *parent, GstBu
   flow = priv.recorder.frame(buffer.get(), priv.segment, flushing);
   if (flow != GST_FLOW_OK) return flow;
   push_lineage(self);
+  bool leave_out = false;
+  flow = priv.recorder.before_passing(flushing, &leave_out);
+  if (flow != GST_FLOW_OK) return flow;
+  if (leave_out) {
+    push_gap(self, buffer.get());
+    return GST_FLOW_OK;
+  }
+  if (std::exchange(priv.discont, false)) {
+    buffer.reset(gst_buffer_make_writable(buffer.release()));
+    GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
+  }
   flow = gst_pad_push(self->srcpad, buffer.release());
+  if (flow == GST_FLOW_OK) return priv.recorder.after_passing(flushing);
   // Then the source sends EOS, and the rest of the stream never came.
   if (flow < GST_FLOW_OK && flow != GST_FLOW_FLUSHING)
     priv.recorder.doubt(std::string("what follows the tap ended the stream: ") +
@@ -201,6 +235,16 @@ static guint64 gst_checkpoint_tap_checkpoint_now(GstCheckpointTap *self) {
   return self->priv->recorder.checkpoint_now();
 }
 
+static GType on_poison_type() {
+  static const GEnumValue values[] = {
+      {0, "Passed on all the same", "warn"},
+      {1, "Stored, but not passed on", "skip"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static("GstCheckpointOnPoison", values);
+  return type;
+}
+
 static void gst_checkpoint_tap_class_init(GstCheckpointTapClass *klass) {
   GObjectClass *object_class = G_OBJECT_CLASS(klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
@@ -215,6 +259,16 @@ static void gst_checkpoint_tap_class_init(GstCheckpointTapClass *klass) {
       g_param_spec_boxed("stats", "Statistics", "What was stored (counters are uint64)",
                          GST_TYPE_STRUCTURE,
                          static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+
+  g_object_class_install_property(
+      object_class, PROP_ON_POISON,
+      g_param_spec_enum("on-poison", "On poison",
+                        "With resume: what happens to a frame on which the pipeline died three "
+                        "times in a row",
+                        on_poison_type(), 0,
+                        static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                 GST_PARAM_MUTABLE_READY)));
+  gst_type_mark_as_plugin_api(on_poison_type(), static_cast<GstPluginAPIFlags>(0));
 
   checkpoint::install_recorder_signals(G_TYPE_FROM_CLASS(klass),
                                        G_CALLBACK(gst_checkpoint_tap_checkpoint_now));

@@ -373,10 +373,29 @@ GstFlowReturn Recorder::frame(GstBuffer *buffer, const GstSegment &segment,
   if (auto identity = frame_identity(buffer); identity && identity->job_id == job_id_)
     sequence = identity->sequence;
   FrameTiming timing = frame_timing(buffer, segment);
+  return until_done([&](CheckpointWriter &to) { return to.push(*input, timing, sequence); }, wait);
+}
+
+GstFlowReturn Recorder::before_passing(const WaitFunction &wait, bool *leave_out) {
+  return until_done(
+      [&](CheckpointWriter &of) -> Status {
+        CHECKPOINT_ASSIGN_OR_RETURN(*leave_out, of.before_passing());
+        return Status::ok();
+      },
+      wait);
+}
+
+GstFlowReturn Recorder::after_passing(const WaitFunction &wait) {
+  return until_done([](CheckpointWriter &of) { return of.after_passing(); }, wait);
+}
+
+// Makes a call that may be interrupted, until it was not.
+GstFlowReturn Recorder::until_done(const std::function<Status(CheckpointWriter &)> &call,
+                                   const WaitFunction &wait) {
   auto current = writer();
   if (!current) return GST_FLOW_FLUSHING;
   for (;;) {
-    Status status = current->push(*input, timing, sequence);
+    Status status = call(*current);
     if (status.is_ok()) return GST_FLOW_OK;
     if (observer_->reported()) return GST_FLOW_ERROR;
     if (!status.is(Code::kCancelled)) {

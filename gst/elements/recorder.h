@@ -86,6 +86,11 @@ class Recorder {
   // stages that follow.
   BufferPtr identified(BufferPtr buffer);
   GstFlowReturn frame(GstBuffer *buffer, const GstSegment &segment, const WaitFunction &wait);
+  // After frame(), before the next one: waits for what has to be durable before the frame is passed
+  // on. `leave_out`: it is not to be.
+  GstFlowReturn before_passing(const WaitFunction &wait, bool *leave_out);
+  // It was passed on, and what follows came back from it.
+  GstFlowReturn after_passing(const WaitFunction &wait);
   // A GAP, which is data without a frame: the checkpoint begins, and the event is part of it.
   // Borrowed.
   GstFlowReturn gap(GstEvent *event, const WaitFunction &wait);
@@ -118,6 +123,8 @@ class Recorder {
   Answer boundary(const Boundary &boundary, const WaitFunction &wait);
   void enter_next_stage();
   GstFlowReturn drain(const WaitFunction &wait);
+  GstFlowReturn until_done(const std::function<Status(CheckpointWriter &)> &call,
+                           const WaitFunction &wait);
   std::shared_ptr<CheckpointWriter> taking() const;
   std::string upstream_uri() const;
   std::vector<EventPtr> sticky_events() const;
