@@ -8,15 +8,11 @@
 #include <map>
 
 #include "elements/gst_handles.h"
+#include "store/uri.h"
 
 namespace checkpoint {
 
 namespace {
-
-Status not_understood(const std::string &token, const std::string &why) {
-  return {Code::kInvalidArgument, "\"" + token + "\" in the pipeline: " + why,
-          "write elements, properties, links with '!', caps and references like 'd. ! queue'"};
-}
 
 bool is_name(const std::string &text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -32,6 +28,18 @@ size_t assignment(const std::string &token) {
       token.begin(), token.begin() + static_cast<std::ptrdiff_t>(equals),
       [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == ':'; });
   return key ? equals : std::string::npos;
+}
+
+// A token without what may be secret in it.
+std::string shown(const std::string &token) {
+  const size_t equals = assignment(token);
+  if (equals == std::string::npos || token.starts_with("name=")) return mask_uri(token);
+  return token.substr(0, equals) + "=…";
+}
+
+Status not_understood(const std::string &token, const std::string &why) {
+  return {Code::kInvalidArgument, "\"" + shown(token) + "\" in the pipeline: " + why,
+          "write elements, properties, links with '!', caps and references like 'd. ! queue'"};
 }
 
 // "name = value", "video/x-raw, format=RGB": written with spaces, and one token all the same.

@@ -96,6 +96,24 @@ bool is_conninfo(std::string_view text) {
   return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
 }
 
+// "postgresql:u:secret@host/db", "postgresql//u:secret@host/db": the URI of a store, mistyped,
+// which would be the path of a file.
+bool is_mistyped_store(std::string_view text) {
+  static constexpr std::string_view kSchemes[] = {"file", "memory",     "sqlite",
+                                                  "s3",   "postgresql", "postgres"};
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  const auto begin = static_cast<std::ptrdiff_t>(
+      std::find_if_not(text.begin(), text.end(),
+                       [](char c) { return is_alpha(c) || is_digit(c); }) -
+      text.begin());
+  const std::string word = lower(text.substr(0, static_cast<size_t>(begin)));
+  if (std::find(std::begin(kSchemes), std::end(kSchemes), word) == std::end(kSchemes)) return false;
+  const std::string_view rest = text.substr(word.size());
+  if (rest.empty() || rest.starts_with(":/")) return false;
+  // "sqlite/a.db", "s3-frames" and "file.db" are names of files.
+  return rest.starts_with("//") || std::string_view(":;,@=\\").find(rest[0]) != rest.npos;
+}
+
 // The place after the user info of `rest`, which is what stands behind "://"; 0: there is none.
 // A password may hold an unescaped '/', '?' or '#': then what looks like a port is none.
 size_t end_of_user_info(std::string_view scheme, std::string_view rest) {
@@ -110,6 +128,51 @@ size_t end_of_user_info(std::string_view scheme, std::string_view rest) {
                                authority.end(), is_digit);
   bool database = lower(scheme).find("postgres") != std::string::npos;
   return odd_port || (database && colon != std::string_view::npos) ? last_at + 1 : 0;
+}
+
+// "jdbc:postgresql://…" is a URI as well.
+bool is_scheme_or_colon(char c) { return is_scheme_char(c) || c == ':'; }
+
+// Where the white space before another URI begins; npos: there is none.
+size_t gap_before_uri(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  for (size_t colon = text.find("://"); colon != text.npos; colon = text.find("://", colon + 3)) {
+    size_t begin = colon;
+    while (begin > 0 && is_scheme_or_colon(text[begin - 1])) begin--;
+    if (begin == colon || begin == 0 || kSpace.find(text[begin - 1]) == text.npos) continue;
+    const size_t last = text.substr(0, begin).find_last_not_of(kSpace);
+    return last == text.npos ? 0 : last + 1;
+  }
+  return text.npos;
+}
+
+// Of every URI in a text; one goes on to the next, or to the end, as a password may hold anything.
+std::string mask_each(std::string_view text) {
+  const size_t colon = text.find("://");
+  if (colon == text.npos) return std::string(text);
+  size_t begin = colon;
+  while (begin > 0 && is_scheme_or_colon(text[begin - 1])) begin--;
+  std::string out(text.substr(0, colon + 3));
+  std::string_view rest = text.substr(colon + 3), later;
+  if (const size_t gap = gap_before_uri(rest); gap != rest.npos) {
+    later = rest.substr(gap);
+    rest = rest.substr(0, gap);
+  }
+  if (size_t end = end_of_user_info(text.substr(begin, colon - begin), rest); end > 0) {
+    out += "***@";
+    rest.remove_prefix(end);
+  }
+  const size_t hash = rest.find('#');
+  const std::string_view before_hash = rest.substr(0, hash);
+  const size_t question = before_hash.find('?');
+  if (before_hash.substr(0, question).find("://") != text.npos) {  // "rtsp://a,rtsp://b?c"
+    out += mask_each(rest);
+  } else {
+    out += before_hash.substr(0, question);
+    if (question != text.npos) out += "?" + mask_values(before_hash.substr(question + 1), true);
+    if (hash != text.npos) out += "#" + mask_each(mask_values(rest.substr(hash + 1), false));
+  }
+  return out + mask_each(later);
 }
 
 }  // namespace
@@ -176,6 +239,11 @@ Result<StoreUri> parse_store_uri(std::string_view text, std::string_view plain_p
       return Status(Code::kInvalidArgument, "a store is named by a URI, not by keyword=value",
                     "write postgresql://user@host:port/database?sslmode=… for PostgreSQL, and a "
                     "file whose name looks so as ./name");
+    if (is_mistyped_store(text))
+      return Status(
+          Code::kInvalidArgument, "the URI of a store lacks \"://\"",
+          "write it as postgresql://user@host/database, s3://bucket or file:///folder, and "
+          "a file whose name looks so as ./name");
     if (text.find("://") < text.find('/'))
       return Status(Code::kInvalidArgument, "'" + std::string(text.substr(0, text.find("://"))) +
                                                 "' can't be the scheme of a URI");
@@ -210,27 +278,8 @@ Result<StoreUri> parse_store_uri(std::string_view text, std::string_view plain_p
 
 std::string mask_uri(std::string_view text) {
   if (is_conninfo(text)) return "***";
-  size_t colon = text.find("://");
-  if (colon == std::string_view::npos || colon == 0) return std::string(text);
-  std::string_view scheme = text.substr(0, colon);
-  // "jdbc:postgresql://…" is a URI as well.
-  if (!std::all_of(scheme.begin(), scheme.end(),
-                   [](char c) { return is_scheme_char(c) || c == ':'; }))
-    return std::string(text);
-  std::string_view rest = text.substr(colon + 3);
-  std::string out(text.substr(0, colon + 3));
-  if (size_t end = end_of_user_info(scheme, rest); end > 0) {
-    out += "***@";
-    rest.remove_prefix(end);
-  }
-  size_t hash = rest.find('#');
-  std::string_view before_hash = rest.substr(0, hash);
-  size_t question = before_hash.find('?');
-  out += before_hash.substr(0, question);
-  if (question != std::string_view::npos)
-    out += "?" + mask_values(before_hash.substr(question + 1), true);
-  if (hash != std::string_view::npos) out += "#" + mask_values(rest.substr(hash + 1), false);
-  return out;
+  if (is_mistyped_store(text) && text.find('@') != std::string_view::npos) return "***";
+  return mask_each(text);
 }
 
 }  // namespace checkpoint

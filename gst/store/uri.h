@@ -25,8 +25,8 @@ struct StoreUri {
 // `plain_path_scheme` is the scheme of a text without one ("file", "sqlite"); it may be relative.
 Result<StoreUri> parse_store_uri(std::string_view text, std::string_view plain_path_scheme);
 
-// Masks user info and query values of any URI, and all of a list of libpq's keyword=value; other
-// text comes back as it is.
+// Masks user info and query values of every URI in a text, and all of a list of libpq's
+// keyword=value or of a store's URI without "://"; other text comes back as it is.
 std::string mask_uri(std::string_view text);
 
 // %XX decoding; an error for a broken escape or an escaped NUL.

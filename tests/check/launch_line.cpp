@@ -4,6 +4,7 @@
 
 #include <gst/gst.h>
 
+#include <cstring>
 #include <string>
 
 #include "support/check.h"
@@ -133,6 +134,20 @@ GST_START_TEST(what_is_not_understood_is_named) {
 }
 GST_END_TEST
 
+GST_START_TEST(g36_what_is_not_understood_shows_no_secret) {
+  for (const char *line :
+       {"fakesrc ! rtsp://u:hush@host/x?t=hush", "user-pw=hush fakesrc ! fakesink",
+        "fakesrc ! \"rtsp://u:hush@host/x\"", "( user-pw=hush fakesrc ! fakesink )"}) {
+    const Status status = LaunchLine::parse({line}).status();
+    ck_assert_msg(status.is(Code::kInvalidArgument), "%s", line);
+    ck_assert_msg(status.to_string().find("hush") == std::string::npos, "%s",
+                  status.to_string().c_str());
+    ck_assert(status.message().find(strstr(line, "user-pw") ? "user-pw" : "@host/x") !=
+              std::string::npos);
+  }
+}
+GST_END_TEST
+
 GST_START_TEST(a_cut_keeps_what_is_behind_the_tap) {
   const LaunchLine line = parsed(
       "filesrc ! decodebin name=d ! videoconvert ! checkpointtap stage=decode ! facedetect ! "
@@ -177,6 +192,7 @@ static Suite *launch_line_suite() {
   tcase_add_test(tc, a_chain_in_parentheses_is_part_of_the_chain_around_it);
   tcase_add_test(tc, a_uri_is_the_source_of_its_chain);
   tcase_add_test(tc, what_is_not_understood_is_named);
+  tcase_add_test(tc, g36_what_is_not_understood_shows_no_secret);
   tcase_add_test(tc, a_cut_keeps_what_is_behind_the_tap);
   tcase_add_test(tc, a_cut_keeps_inputs_that_do_not_come_through_the_tap);
   tcase_add_test(tc, an_element_that_feeds_both_sides_is_refused_by_name);

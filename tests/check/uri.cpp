@@ -56,6 +56,14 @@ GST_START_TEST(g36_no_secret_in_what_is_shown) {
       {"s3://u:hu#sh?@host/db", "s3://***@host/db"},
       {"jdbc:postgresql://u:hush@h/d?password=hush", "jdbc:postgresql://***@h/d?password=***"},
       {"http://[::1]:80/a@b", "http://[::1]:80/a@b"},
+      {" rtsp://u:hush@host/1", " rtsp://***@host/1"},
+      {"\"rtsp://u:hush@host/1\"", "\"rtsp://***@host/1\""},
+      {"from rtsp://u:hush@a/1 to http://b/?t=hush or s3://k:hush@c/d",
+       "from rtsp://***@a/1 to http://b/?t=*** s3://***@c/d"},
+      {"rtsp://a,rtsp://u:hush@b/1?t=hush", "rtsp://a,rtsp://***@b/1?t=***"},
+      {"rtsp://u:hush@a,rtsp://v:hush@b", "rtsp://***@a,rtsp://***@b"},
+      {"http://a/?url=rtsp://u:hush@b/1&t=hush", "http://a/?url=***&t=***"},
+      {"http://a/#rtsp://u:hush@b/1", "http://a/#rtsp://***@b/1"},
   };
   for (const auto &[text, masked] : cases)
     ck_assert_msg(mask_uri(text) == masked, "%s: %s", text, mask_uri(text).c_str());
@@ -79,6 +87,24 @@ GST_START_TEST(g36_a_conninfo_is_refused_and_not_shown) {
     ck_assert_msg(parse_store_uri(text, "sqlite").is_ok(), "%s", text);
     ck_assert(mask_uri(text) == text);
   }
+}
+GST_END_TEST
+
+GST_START_TEST(g36_a_mistyped_store_is_refused_and_not_shown) {
+  for (const char *text :
+       {"postgresql:u:hush@h/db", "postgresql//u:hush@h/db", "PostgreSQL:u:hush@h/db",
+        " postgres:u:hush@h/db", "postgresql;//u:hush@h/db", "s3:k:hush@bucket/x"}) {
+    for (const char *scheme : {"file", "sqlite"}) {
+      const Status status = parse_store_uri(text, scheme).status();
+      ck_assert_msg(status.is(Code::kInvalidArgument), "%s", text);
+      ck_assert_msg(status.to_string().find("hush") == std::string::npos, "%s", text);
+      ck_assert(status.to_string().find("://") != std::string::npos);
+    }
+    ck_assert_msg(mask_uri(text) == "***", "%s", text);
+  }
+  for (const char *path : {"sqlite/a.db", "s3-frames", "file.db", "postgresql", "file:/data",
+                           "./postgresql:a", "memory_of/a"})
+    ck_assert_msg(parse_store_uri(path, "sqlite").is_ok(), "%s", path);
 }
 GST_END_TEST
 
@@ -128,6 +154,7 @@ static Suite *uri_suite() {
   tcase_add_test(tc, g34_what_is_no_uri_is_refused);
   tcase_add_test(tc, g36_no_secret_in_what_is_shown);
   tcase_add_test(tc, g36_a_conninfo_is_refused_and_not_shown);
+  tcase_add_test(tc, g36_a_mistyped_store_is_refused_and_not_shown);
   tcase_add_test(tc, percent_encoding_round_trips);
   tcase_add_test(tc, a_scheme_without_a_store_is_named);
   tcase_add_test(tc, defaults_follow_the_environment);
