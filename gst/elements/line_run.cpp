@@ -16,20 +16,19 @@ constexpr GstClockTime kCancelInterval = 50 * GST_MSECOND;
 // For what is taken when the run is stopped, where the line says nothing else.
 constexpr guint kStopTimeout = 10000;
 
-// Where a tap stores is where its stage is read from.
-std::string source_text(const LaunchLine::Element &tap, const CheckpointRow &from,
-                        const PlanRequest &request) {
-  std::string text = "checkpointsrc checkpoint-id=" + from.id.to_string();
-  if (!request.frame_store.empty() && !tap.property("frame-store"))
-    text += " frame-store=" + quote(request.frame_store);
-  if (!request.metadata_store.empty() && !tap.property("metadata-store"))
-    text += " metadata-store=" + quote(request.metadata_store);
+// Where a tap stores is where its stage is read from. Not as part of the line, which GStreamer
+// logs: it may hold secrets.
+std::vector<Override> source_settings(const LaunchLine::Element &tap, const PlanRequest &request) {
+  std::vector<Override> settings;
+  if (!request.frame_store.empty())
+    settings.push_back({tap.name, "frame-store", request.frame_store});
+  if (!request.metadata_store.empty())
+    settings.push_back({tap.name, "metadata-store", request.metadata_store});
   for (const char *key : {"frame-store", "metadata-store", "endpoint-uri", "region",
                           "force-path-style", "request-timeout", "retry-attempts", "ca-file",
                           "s3-client", "access-key", "secret-access-key"})
-    for (const auto &[name, value] : tap.properties)
-      if (name == key) text += " " + name + "=" + value;
-  return text;
+    if (const auto value = tap.property(key)) settings.push_back({tap.name, key, *value});
+  return settings;
 }
 
 // Of an ERROR or WARNING. "Resource not found." alone tells little, so what the element adds in its
@@ -79,16 +78,14 @@ RunOutcome LineRun::run(const StagePlan &plan, Cancellation &cancel) {
 Result<ElementPtr> LineRun::make(const StagePlan &plan) {
   const LaunchLine &line = stages_.line();
   std::string text = line.text();
-  if (plan.start) {
-    CHECKPOINT_ASSIGN_OR_RETURN(
-        text, line.text_from(*plan.start,
-                             source_text(line.elements()[*plan.start], *plan.from, request_)));
-  }
   std::set<size_t> removed;
-  if (plan.start) {
-    CHECKPOINT_ASSIGN_OR_RETURN(removed, line.removed_by(*plan.start));
-  }
   std::vector<Override> overrides;
+  if (plan.start) {
+    CHECKPOINT_ASSIGN_OR_RETURN(text, line.text_from(*plan.start, "checkpointsrc checkpoint-id=" +
+                                                                      plan.from->id.to_string()));
+    CHECKPOINT_ASSIGN_OR_RETURN(removed, line.removed_by(*plan.start));
+    overrides = source_settings(line.elements()[*plan.start], request_);
+  }
   for (const Override &override : stages_.overrides())
     if (auto element = line.find(override.element); !element || !removed.contains(*element))
       overrides.push_back(override);

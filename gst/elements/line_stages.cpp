@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <set>
 
+#include "elements/config_value.h"
+#include "elements/input_identity.h"
 #include "elements/pipeline_config.h"
+#include "store/uri.h"
 
 namespace checkpoint {
 
@@ -33,10 +36,16 @@ std::string canonical_caps(const std::string &raw) {
 Result<Override> parse_override(const std::string &text) {
   const size_t equals = text.find('='), dot = text.find('.');
   if (equals == std::string::npos || dot == std::string::npos || dot == 0 || dot + 1 >= equals)
-    return Status(Code::kInvalidArgument, "\"" + text + "\" is no setting of an element",
+    return Status(Code::kInvalidArgument,
+                  "\"" + text.substr(0, equals) + "\" is no setting of an element",
                   "write ELEMENT.PROPERTY=VALUE, as in facedetect0.scale-factor=1.1");
   return Override{text.substr(0, dot), text.substr(dot + 1, equals - dot - 1),
                   text.substr(equals + 1)};
+}
+
+// Null: the element has none of that name.
+static GParamSpec *property_of(GstElement *element, const std::string &name) {
+  return g_object_class_find_property(G_OBJECT_GET_CLASS(element), name.c_str());
 }
 
 static Status set_override(GstBin *pipeline, const Override &override) {
@@ -45,8 +54,7 @@ static Status set_override(GstBin *pipeline, const Override &override) {
     return {Code::kInvalidArgument,
             "no element of the pipeline is named \"" + override.element + "\"",
             "elements without a name are numbered by their kind: facedetect0"};
-  GParamSpec *pspec =
-      g_object_class_find_property(G_OBJECT_GET_CLASS(element.get()), override.property.c_str());
+  GParamSpec *pspec = property_of(element.get(), override.property);
   if (!pspec)
     return {Code::kInvalidArgument,
             override.element + " has no property \"" + override.property + "\""};
@@ -55,9 +63,21 @@ static Status set_override(GstBin *pipeline, const Override &override) {
   const bool fits = gst_value_deserialize_with_pspec(&value, override.value.c_str(), pspec);
   if (fits) g_object_set_property(G_OBJECT(element.get()), pspec->name, &value);
   g_value_unset(&value);
-  return fits ? Status::ok()
-              : Status(Code::kInvalidArgument, "\"" + override.value + "\" is no value for " +
-                                                   override.element + "." + override.property);
+  if (fits) return Status::ok();
+  // A text always fits. What is of several parts may hold secrets.
+  const bool plain = G_TYPE_FUNDAMENTAL(pspec->value_type) != G_TYPE_BOXED;
+  return {Code::kInvalidArgument, (plain ? "\"" + override.value + "\"" : "what is given") +
+                                      " is no value for " + override.element + "." +
+                                      override.property};
+}
+
+// Without a value that did not fit, which may be secret.
+static std::string shown_error(const GError *error) {
+  std::string text = mask_uri(error->message);
+  if (!g_error_matches(error, GST_PARSE_ERROR, GST_PARSE_ERROR_COULD_NOT_SET_PROPERTY)) return text;
+  const size_t value = text.find(" to \"");
+  return value == text.npos ? "a property does not take its value"
+                            : text.substr(0, value) + " to what is given";
 }
 
 Result<ElementPtr> make_pipeline(const std::string &text, const std::vector<Override> &overrides) {
@@ -66,7 +86,7 @@ Result<ElementPtr> make_pipeline(const std::string &text, const std::vector<Over
       gst_parse_launch_full(text.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
   if (error || !made) {
     Status status(Code::kInvalidArgument,
-                  std::string("the pipeline can't be made: ") + (error ? error->message : "empty"));
+                  "the pipeline can't be made: " + (error ? shown_error(error) : "empty"));
     g_clear_error(&error);
     if (made) gst_object_unref(made);
     return status;
@@ -92,6 +112,18 @@ Result<LineStages> LineStages::make(LaunchLine line, const std::vector<Override>
     const ElementPtr made(gst_bin_get_by_name(GST_BIN(pipeline.get()), element.name.c_str()));
     stages.properties_.push_back(made ? set_properties(made.get()) : JsonMembers());
     stages.inputs_.push_back(made ? input_of(made.get()) : "");
+    const size_t at = stages.inputs_.size() - 1;
+    const auto &links = stages.line_.links();
+    const bool fed = std::any_of(links.begin(), links.end(),
+                                 [&](const LaunchLine::Link &link) { return link.to == at; });
+    if (made && !fed && !is_tap(stages.line_, at) && has_unknown_input(made.get()))
+      stages.unknown_inputs_.push_back(element.name);
+  }
+  for (const Override &override : overrides) {
+    const ElementPtr element(
+        gst_bin_get_by_name(GST_BIN(pipeline.get()), override.element.c_str()));
+    GParamSpec *pspec = element ? property_of(element.get(), override.property) : nullptr;
+    stages.shown_overrides_.push_back(pspec ? shown_setting(pspec, override.value) : std::nullopt);
   }
   return stages;
 }
@@ -152,10 +184,12 @@ std::vector<size_t> LineStages::parents(size_t stage) const {
 std::string LineStages::overrides_of(size_t stage) const {
   JsonMembers members;
   const std::vector<size_t> own = own_elements(stage);
-  for (const Override &override : overrides_) {
+  for (size_t i = 0; i < overrides_.size(); i++) {
+    const Override &override = overrides_[i];
     const auto element = line_.find(override.element);
-    if (element && (element == stage || std::find(own.begin(), own.end(), *element) != own.end()))
-      members[override.element + "." + override.property] = json_text(override.value);
+    if (element && shown_overrides_[i] &&
+        (element == stage || std::find(own.begin(), own.end(), *element) != own.end()))
+      members[override.element + "." + override.property] = json_text(*shown_overrides_[i]);
   }
   return members.empty() ? "" : json_object(members);
 }

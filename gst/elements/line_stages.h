@@ -6,6 +6,7 @@
 #include <gst/gst.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,8 +39,11 @@ class LineStages {
   std::string declared(size_t stage, const std::string &parent) const;
   // The stages directly before one; none for a first stage.
   std::vector<size_t> parents(size_t stage) const;
-  // What is overridden among the elements of a stage, as a JSON object; '' for nothing.
+  // What is overridden among the elements of a stage, as a JSON object without what may be secret;
+  // '' for nothing.
   std::string overrides_of(size_t stage) const;
+  // Sources of which can't be told whether what they read is another film now.
+  const std::vector<std::string> &unknown_inputs() const { return unknown_inputs_; }
 
  private:
   // An element that leads to a stage without another stage between.
@@ -47,6 +51,8 @@ class LineStages {
 
   LaunchLine line_;
   std::vector<Override> overrides_;
+  std::vector<std::optional<std::string>> shown_overrides_;  // their values; nullopt: not shown
+  std::vector<std::string> unknown_inputs_;
   // Of each element.
   std::vector<std::map<std::string, std::string>> properties_;  // JSON values
   std::vector<std::string> inputs_;                             // the film that it reads, or ''

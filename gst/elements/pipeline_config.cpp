@@ -2,86 +2,16 @@
 #include "elements/pipeline_config.h"
 
 #include <json-glib/json-glib.h>
-#include <sys/stat.h>
 
-#include <cmath>
 #include <memory>
-#include <optional>
 
+#include "elements/config_value.h"
+#include "elements/input_identity.h"
 #include "elements/lineage.h"
-#include "store/uri.h"
 
 namespace checkpoint {
 
 namespace {
-
-bool may_be_secret(const char *name) {
-  for (const char *part : {"pass", "pw", "secret", "token", "key", "credential", "auth"})
-    if (std::string_view(name).find(part) != std::string_view::npos) return true;
-  return false;
-}
-
-std::string number_text(double number, const char *format) {
-  char text[G_ASCII_DTOSTR_BUF_SIZE];
-  g_ascii_formatd(text, sizeof text, format, number);
-  // JSON has no word for the others.
-  return std::isfinite(number) ? text : json_text(text);
-}
-
-// nullopt: a kind of value that has no text.
-std::optional<std::string> json_value(const GValue *value) {
-  switch (G_TYPE_FUNDAMENTAL(G_VALUE_TYPE(value))) {
-    case G_TYPE_BOOLEAN:
-      return g_value_get_boolean(value) ? "true" : "false";
-    case G_TYPE_INT:
-      return std::to_string(g_value_get_int(value));
-    case G_TYPE_UINT:
-      return std::to_string(g_value_get_uint(value));
-    case G_TYPE_LONG:
-      return std::to_string(g_value_get_long(value));
-    case G_TYPE_INT64:
-      return std::to_string(g_value_get_int64(value));
-    case G_TYPE_UINT64: {
-      const guint64 number = g_value_get_uint64(value);
-      const std::string text = std::to_string(number);
-      return number > G_MAXINT64 ? json_text(text) : text;
-    }
-    case G_TYPE_FLOAT:
-      return number_text(g_value_get_float(value), "%.9g");
-    case G_TYPE_DOUBLE:
-      return number_text(g_value_get_double(value), "%.17g");
-    case G_TYPE_STRING: {
-      const gchar *text = g_value_get_string(value);
-      return text ? json_text(mask_uri(text)) : "null";
-    }
-    case G_TYPE_ENUM:
-      if (GEnumValue *found =
-              g_enum_get_value(static_cast<GEnumClass *>(g_type_class_peek(G_VALUE_TYPE(value))),
-                               g_value_get_enum(value)))
-        return json_text(found->value_nick);
-      return std::to_string(g_value_get_enum(value));
-    case G_TYPE_OBJECT:
-    case G_TYPE_INTERFACE:
-    case G_TYPE_POINTER:
-      return std::nullopt;
-    default: {
-      if (GST_VALUE_HOLDS_CAPS(value)) {  // which gst_value_serialize() would put in quotes
-        const GCharPtr caps(gst_caps_to_string(gst_value_get_caps(value)));
-        return json_text(caps.get());
-      }
-      GCharPtr text(gst_value_serialize(value));
-      if (!text) return std::nullopt;
-      return json_text(text.get());
-    }
-  }
-}
-
-// The whole path of a file that is there; nullopt: there is none.
-std::optional<std::string> file_at(const std::string &path, struct stat &info) {
-  if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
-  const GCharPtr absolute(g_canonicalize_filename(path.c_str(), nullptr));
-  return absolute.get();
-}
 
 std::string factory_name(GstElement *element) {
   GstElementFactory *factory = gst_element_get_factory(element);
@@ -137,15 +67,6 @@ std::string lineage_of(GstPad *pad) {
     if (!event) return "";
     if (auto lineage = parse_lineage_event(event.get())) return lineage->checkpoint.to_string();
   }
-}
-
-std::string string_property(GstElement *element, const char *name) {
-  GParamSpec *pspec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), name);
-  if (!pspec || pspec->value_type != G_TYPE_STRING || !(pspec->flags & G_PARAM_READABLE)) return "";
-  gchar *text = nullptr;
-  g_object_get(element, name, &text, nullptr);
-  GCharPtr owner(text);
-  return text ? text : "";
 }
 
 // An element before the stage's end, and the checkpoints or films before it.
@@ -223,16 +144,15 @@ JsonMembers set_properties(GstElement *element) {
     const std::string name = pspec->name;
     if ((pspec->flags & G_PARAM_READWRITE) != G_PARAM_READWRITE) continue;
     if ((pspec->flags & G_PARAM_DEPRECATED) != 0) continue;
-    if (name == "name" || name == "parent" || may_be_secret(pspec->name)) continue;
+    if (name == "name" || name == "parent") continue;
     GValue value = G_VALUE_INIT;
     g_value_init(&value, pspec->value_type);
     g_object_get_property(G_OBJECT(element), pspec->name, &value);
     if (!g_param_value_defaults(pspec, &value)) {
-      if (auto text = json_value(&value)) set[name] = std::move(*text);
+      if (auto text = shown_value(pspec->name, &value)) set[name] = std::move(*text);
       // The same film, from whichever folder it is named.
-      struct stat info = {};
       if (name == "location" && G_VALUE_HOLDS_STRING(&value) && g_value_get_string(&value))
-        if (auto path = file_at(g_value_get_string(&value), info)) set[name] = json_text(*path);
+        if (auto path = whole_path(g_value_get_string(&value))) set[name] = json_text(*path);
     }
     g_value_unset(&value);
   }
@@ -242,32 +162,6 @@ JsonMembers set_properties(GstElement *element) {
 
 JsonMembers declared_element(const std::string &factory, const JsonMembers &properties) {
   return {{"factory", json_text(factory)}, {"properties", json_object(properties)}};
-}
-
-std::string input_of(GstElement *source) {
-  std::string identity;
-  for (const char *name : {"location", "uri"})
-    if (identity.empty()) identity = input_identity(string_property(source, name));
-  return identity;
-}
-
-std::string input_identity(const std::string &location) {
-  if (location.empty()) return "";
-  std::string path = location;
-  if (location.find("://") != std::string::npos) {
-    const GCharPtr local(g_filename_from_uri(location.c_str(), nullptr, nullptr));
-    if (!local) return json_object({{"uri", json_text(mask_uri(location))}});
-    path = local.get();
-  }
-  struct stat info = {};
-  const auto absolute = file_at(path, info);
-  if (!absolute) return "";
-  // Nanoseconds since 1970.
-  const int64_t mtime =
-      static_cast<int64_t>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec;
-  return json_object({{"path", json_text(*absolute)},
-                      {"size", std::to_string(info.st_size)},
-                      {"mtime", std::to_string(mtime)}});
 }
 
 std::string parent_identity(const std::string &checkpoint_id) {

@@ -26,10 +26,6 @@ std::string json_array(const std::vector<std::string> &values);
 JsonMembers set_properties(GstElement *element);
 // "{"factory":…,"properties":…}"
 JsonMembers declared_element(const std::string &factory, const JsonMembers &properties);
-// Which film a source reads: as input_identity() of its location or URI.
-std::string input_of(GstElement *source);
-// Which film it is: path, size and time of a file, else the masked URI; '' for what has neither.
-std::string input_identity(const std::string &location);
 std::string parent_identity(const std::string &checkpoint_id);
 std::string declared_stage(const std::string &elements, const std::set<std::string> &inputs);
 

@@ -163,9 +163,20 @@ int run_run(Call &call) {
   request.frame_store = call.frame_store();
   request.metadata_store = call.metadata_store();
   if (request.job_id.empty()) return call.usage("--job names the video that is worked on");
+  // What is stored in one job can't be planned from another.
+  for (size_t stage : line->stages()) {
+    const LaunchLine::Element &tap = line->elements()[stage];
+    if (tap.property("job-id").value_or(request.job_id) != request.job_id)
+      return call.usage(tap.name + " stores in the job " + in_quotes(*tap.property("job-id")) +
+                        ", and the run is of " + in_quotes(request.job_id) +
+                        "; leave job-id out of the pipeline");
+  }
 
   auto stages = LineStages::make(std::move(*line), overrides);
   if (!stages.is_ok()) return call.fail(stages.status());
+  for (const std::string &source : stages->unknown_inputs())
+    call.out().note("what " + source +
+                    " reads can't be told from what it read before; --restart takes it anew");
   auto rows = open_rows(call, stages->line());
   if (!rows.is_ok()) return call.fail(rows.status());
   auto plan = plan_stages(*stages, request, rows->get(), call.cancel());

@@ -11,6 +11,7 @@
 
 #include "elements/checkpointsrc.h"
 #include "elements/checkpointtap.h"
+#include "elements/input_identity.h"
 #include "elements/pipeline_config.h"
 #include "store/registry.h"
 #include "support/check.h"
@@ -28,9 +29,35 @@ struct GuardedClass {
   GstElementClass parent_class;
 };
 G_DEFINE_TYPE(Guarded, guarded, GST_TYPE_ELEMENT)
-void guarded_init(Guarded *) {}
+GstStaticPadTemplate guarded_src =
+    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+void guarded_init(Guarded *self) {
+  gst_element_add_pad(GST_ELEMENT(self), gst_pad_new_from_static_template(&guarded_src, "src"));
+}
+GstStructure *headers() {
+  GstStructure *fields = gst_structure_from_string(
+      "h,Authorization=(string)s3cr3t,Cookie=(string)s3cr3t,key-frames=(int)5,"
+      "agent=(string)camera,list=(string){\"rtsp://me:s3cr3t@camera/1\",b}",
+      nullptr);
+  ck_assert(fields != nullptr);
+  const StructurePtr deep(gst_structure_new("d", "token", G_TYPE_STRING, "s3cr3t", "url",
+                                            G_TYPE_STRING, "http://h/?t=s3cr3t", nullptr));
+  gst_structure_set(fields, "deep", GST_TYPE_STRUCTURE, deep.get(), nullptr);
+  return fields;
+}
 void guarded_get(GObject *, guint, GValue *value, GParamSpec *) {
-  g_value_set_string(value, "rtsp://me:s3cr3t@camera/1?key=s3cr3t");
+  if (G_VALUE_HOLDS_STRING(value))
+    g_value_set_string(value, "rtsp://me:s3cr3t@camera/1?key=s3cr3t");
+  else if (G_VALUE_HOLDS_INT(value))
+    g_value_set_int(value, 7);
+  else if (G_VALUE_HOLDS_BOOLEAN(value))
+    g_value_set_boolean(value, TRUE);
+  else if (G_VALUE_HOLDS_ENUM(value))
+    g_value_set_enum(value, GST_FORMAT_TIME);
+  else if (G_VALUE_HOLDS_FLAGS(value))
+    g_value_set_flags(value, GST_SEEK_FLAG_KEY_UNIT);
+  else if (G_VALUE_HOLDS(value, GST_TYPE_STRUCTURE))
+    g_value_take_boxed(value, headers());
 }
 void guarded_set(GObject *, guint, const GValue *, GParamSpec *) {}
 void guarded_class_init(GuardedClass *klass) {
@@ -42,6 +69,17 @@ void guarded_class_init(GuardedClass *klass) {
                            "proxy-auth", "secret", "parent-name"})
     g_object_class_install_property(
         object_class, ++id, g_param_spec_string(name, name, name, nullptr, G_PARAM_READWRITE));
+  GParamSpec *const others[] = {
+      g_param_spec_int("keyint-min", "", "", 0, 100, 0, G_PARAM_READWRITE),
+      g_param_spec_boolean("prefer-passthrough", "", "", FALSE, G_PARAM_READWRITE),
+      g_param_spec_enum("pass", "", "", GST_TYPE_FORMAT, 0, G_PARAM_READWRITE),
+      g_param_spec_flags("keyframe-flags", "", "", GST_TYPE_SEEK_FLAGS, 0, G_PARAM_READWRITE),
+      g_param_spec_boxed("extra-headers", "", "", GST_TYPE_STRUCTURE, G_PARAM_READWRITE),
+      g_param_spec_boxed("auth-headers", "", "", GST_TYPE_STRUCTURE, G_PARAM_READWRITE)};
+  for (GParamSpec *pspec : others) g_object_class_install_property(object_class, ++id, pspec);
+  gst_element_class_add_static_pad_template(GST_ELEMENT_CLASS(klass), &guarded_src);
+  gst_element_class_set_static_metadata(GST_ELEMENT_CLASS(klass), "Guarded", "Source", "for tests",
+                                        "us");
 }
 
 struct Place : SinkPlace {
@@ -170,10 +208,112 @@ GST_START_TEST(g36_no_secret_is_part_of_a_configuration) {
   gst_object_ref_sink(element);
   const JsonMembers set = set_properties(element);
   gst_object_unref(element);
-  ck_assert_uint_eq(set.size(), 2);
-  ck_assert(set.contains("where") && set.contains("parent-name"));
-  ck_assert(set.at("where").find("camera") != std::string::npos &&
-            set.at("where").find("s3cr3t") == std::string::npos);
+  std::string names;
+  for (const auto &[name, value] : set) {
+    names += name + " ";
+    ck_assert_msg(value.find("s3cr3t") == std::string::npos, "%s: %s", name.c_str(), value.c_str());
+  }
+  must_equal(names,
+             "extra-headers keyframe-flags keyint-min parent-name pass prefer-passthrough "
+             "where ");
+  for (const char *name : {"where", "extra-headers"})
+    ck_assert_msg(set.at(name).find("camera") != std::string::npos, "%s", set.at(name).c_str());
+  ck_assert(set.at("extra-headers").find("key-frames") != std::string::npos);
+  // What is no text is no secret.
+  must_equal(set.at("pass") + set.at("keyint-min") + set.at("prefer-passthrough"), "\"time\"7true");
+}
+GST_END_TEST
+
+GST_START_TEST(g36_no_secret_is_part_of_what_is_overridden) {
+  Place place;
+  ck_assert(gst_element_register(nullptr, "guarded", GST_RANK_NONE, guarded_get_type()));
+  auto line = LaunchLine::parse({"guarded name=s ! checkpointtap name=t stage=a ! fakesink"});
+  ck_assert(line.is_ok());
+  auto stages = LineStages::make(
+      *line, {{"s", "user-pw", "s3cr3t"},
+              {"t", "secret-access-key", "s3cr3t"},
+              {"s", "where", "http://u:s3cr3t@camera/1?t=s3cr3t"},
+              {"s", "extra-headers", "h,Authorization=(string)s3cr3t,agent=(string)camera"},
+              {"s", "keyint-min", "9"},
+              {"s", "pass", "time"}});
+  ck_assert_msg(stages.is_ok(), "%s", stages.status().to_string().c_str());
+  const std::string shown = stages->overrides_of(stages->line().stages()[0]);
+  ck_assert_msg(shown.find("s3cr3t") == std::string::npos, "%s", shown.c_str());
+  for (const char *part : {"\"s.keyint-min\":\"9\"", "\"s.pass\":\"time\"",
+                           "\"s.where\":\"http://***@camera/1?t=***\"", "agent"})
+    ck_assert_msg(shown.find(part) != std::string::npos, "%s in %s", part, shown.c_str());
+  // Nor of an error.
+  for (const Override &wrong :
+       {Override{"s", "extra-headers", "h,,s3cr3t"}, Override{"s", "user-pwd", "s3cr3t"}}) {
+    const Status status = LineStages::make(*line, {wrong}).status();
+    ck_assert(status.is(Code::kInvalidArgument));
+    ck_assert_msg(status.to_string().find("s3cr3t") == std::string::npos, "%s",
+                  status.to_string().c_str());
+  }
+  auto odd = LaunchLine::parse({"guarded extra-headers=h,,s3cr3t ! checkpointtap stage=a"});
+  ck_assert(odd.is_ok());
+  const std::string said = LineStages::make(*odd, {}).status().message();
+  ck_assert_msg(said.find("extra-headers") != said.npos && said.find("s3cr3t") == said.npos, "%s",
+                said.c_str());
+  ck_assert(parse_override("user-pw=s3cr3t").status().to_string().find("s3cr3t") ==
+            std::string::npos);
+}
+GST_END_TEST
+
+GST_START_TEST(g14_other_pictures_behind_a_pattern_are_another_film) {
+  Place place;
+  const auto write = [&](const char *name, size_t size) {
+    const std::string picture(size, 'x');
+    ck_assert(g_file_set_contents(place.file(name).c_str(), picture.data(),
+                                  static_cast<gssize>(size), nullptr));
+  };
+  constexpr size_t kFrame = 16 * 16 * 3 / 2;
+  for (const char *name : {"000.raw", "001.raw", "003.raw", "0004.raw"}) write(name, kFrame);
+  const std::string source = "multifilesrc name=s location=" + place.file("%03d.raw") +
+                             " caps=video/x-raw,format=I420,width=16,height=16,framerate=10/1 ";
+  const std::string line = source + "! checkpointtap stage=decode" + place.stores() + "! fakesink";
+  Run first(place, line, kJob);
+  first.play();
+  ck_assert(first.stages->unknown_inputs().empty());
+  Run same(place, line, kJob);
+  ck_assert_msg(same.plan.nothing_to_do, "%s", same.stale().c_str());
+
+  const auto identity = [&](const std::string &settings) {
+    const ElementPtr element(gst_parse_launch((source + settings).c_str(), nullptr));
+    return input_of(element.get());
+  };
+  const std::string before = identity("");
+  ck_assert_msg(before.find("\"files\":2") != before.npos, "%s", before.c_str());
+  ck_assert(identity("start-index=1").find("\"files\":1") != before.npos);
+  ck_assert(identity("stop-index=0").find("\"files\":1") != before.npos);
+  // What it would not come to makes no difference.
+  write("003.raw", kFrame + 1);
+  must_equal(identity(""), before);
+  write("001.raw", 2 * kFrame);
+  ck_assert(identity("") != before);
+  Run changed(place, line, kJob);
+  ck_assert_msg(changed.stale().find("inputs") != std::string::npos, "%s", changed.stale().c_str());
+  write("002.raw", kFrame);
+  ck_assert(identity("").find("\"files\":4") != before.npos);
+}
+GST_END_TEST
+
+GST_START_TEST(a_source_whose_input_is_not_known_is_named) {
+  Place place;
+  const std::pair<std::string, size_t> cases[] = {
+      {"videotestsrc", 0},
+      {"filesrc location=" + place.film(), 0},
+      {"filesrc location=" + place.file("none"), 1},
+      {"multifilesrc location=" + place.file("%d-%d.png"), 1},
+      {"multifilesrc location=" + place.file("%s%n.png"), 1},
+      {"fdsrc", 1}};
+  for (const auto &[source, count] : cases) {
+    auto line = LaunchLine::parse({source + " name=s ! checkpointtap stage=a ! fakesink"});
+    ck_assert(line.is_ok());
+    auto stages = LineStages::make(*line, {});
+    ck_assert(stages.is_ok());
+    ck_assert_msg(stages->unknown_inputs().size() == count, "%s", source.c_str());
+  }
 }
 GST_END_TEST
 
@@ -293,6 +433,9 @@ static Suite *line_run_suite() {
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g14_a_run_records_what_its_line_declares);
   tcase_add_test(tc, g36_no_secret_is_part_of_a_configuration);
+  tcase_add_test(tc, g36_no_secret_is_part_of_what_is_overridden);
+  tcase_add_test(tc, g14_other_pictures_behind_a_pattern_are_another_film);
+  tcase_add_test(tc, a_source_whose_input_is_not_known_is_named);
   tcase_add_test(tc, a_line_that_is_done_has_nothing_to_do);
   tcase_add_test(tc, a_film_is_the_same_from_whichever_folder_it_is_named);
   tcase_add_test(tc, the_furthest_stage_that_is_done_is_the_start);
