@@ -38,6 +38,12 @@ bool is_plain_job(std::string_view job_id) {
   return plain && job_id.find_first_not_of('.') != std::string_view::npos;
 }
 
+// What stands before "/frames/". Never a '/': what lies deeper belongs to another frame store whose
+// folder is below ours.
+bool is_job_folder(std::string_view folder) {
+  return is_plain_job(folder) || (folder.starts_with('~') && Uuid::parse(folder.substr(1)));
+}
+
 const char *extension(Codec codec, Content content) {
   switch (codec) {
     case Codec::kLz4:
@@ -106,7 +112,8 @@ std::optional<PackObjectName> parse_pack_object(std::string_view name) {
   constexpr std::string_view kFolder = "/frames/", kPack = ".pack";
   constexpr size_t kUuid = 36;
   const size_t folder = name.find(kFolder);
-  if (folder == std::string_view::npos || folder == 0) return std::nullopt;
+  if (folder == std::string_view::npos || !is_job_folder(name.substr(0, folder)))
+    return std::nullopt;
   const size_t begin = folder + kFolder.size();
   const std::optional<Uuid> pack = Uuid::parse(name.substr(begin, kUuid));
   if (!pack) return std::nullopt;

@@ -65,6 +65,25 @@ GST_START_TEST(object_names) {
 }
 GST_END_TEST
 
+// What a collector may take for a lost pack of this frame store.
+GST_START_TEST(g40_objects_of_a_store_below_are_never_ours) {
+  const std::string uuid = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b";
+  const std::string pack = "/frames/" + uuid + ".pack", plain = "/frames/" + uuid + "-00000007.jpg";
+  for (const std::string &own : {std::string("street-1.b_C"), std::string("frames"), "~" + uuid}) {
+    ck_assert(parse_pack_object(own + pack)->object == own + pack);
+    ck_assert(!parse_pack_object(own + pack)->plain);
+    ck_assert(parse_pack_object(own + plain)->object == own + "/frames/" + uuid);
+    ck_assert(parse_pack_object(own + plain)->plain);
+    for (const char *below : {"other/", "a/b/", "frames/", "street/frames/", "/", "~/"}) {
+      ck_assert_msg(!parse_pack_object(below + own + pack), "%s%s", below, own.c_str());
+      ck_assert_msg(!parse_pack_object(below + own + plain), "%s%s", below, own.c_str());
+    }
+  }
+  for (const char *no_job : {"", ".", "..", "~", "~x", "a b"})
+    ck_assert_msg(!parse_pack_object(no_job + pack), "%s", no_job);
+}
+GST_END_TEST
+
 static Suite *names_suite() {
   Suite *suite = suite_create("names");
   TCase *tc = tcase_create("names");
@@ -73,6 +92,7 @@ static Suite *names_suite() {
   tcase_add_test(tc, g35_what_can_not_be_a_name_is_refused_by_name);
   tcase_add_test(tc, g35_object_names_stay_in_their_folder);
   tcase_add_test(tc, object_names);
+  tcase_add_test(tc, g40_objects_of_a_store_below_are_never_ours);
   return suite;
 }
 GST_CHECK_MAIN(names);

@@ -173,6 +173,32 @@ GST_START_TEST(g30_strangers_are_told_and_removed_only_when_asked_for_and_after_
 }
 GST_END_TEST
 
+// As s3://bucket and s3://bucket/other, or a folder and one below it, with databases of their own.
+GST_START_TEST(g40_what_a_store_below_holds_is_no_stranger) {
+  Housekeeping place;
+  const CheckpointRow kept = place.store("decode", 0, 10);
+  std::string below = place.frame_store();
+  const size_t end = below.find('?');
+  below.insert(end == below.npos ? below.size() : end, "/other");
+  Place nested(below, "memory://below-" + Uuid::random().to_string());
+  News news;
+  save(nested, "decode", 10, small_packs(), news);
+  WriterOptions plain = small_packs();
+  plain.pack_size = 0;
+  plain.reuse = false;
+  save(nested, "plain", 10, plain, news);
+  const std::set<std::string> before = place.objects();
+
+  CollectOptions options = no_grace();
+  options.strangers = CollectOptions::Strangers::kCondemn;
+  const CollectResult result = place.run(options);
+  ck_assert(result.strangers == 0 && result.foreign > 10);
+  ck_assert(nothing_done(place.run(options)) && place.objects() == before);
+  place.must_hold(kept, 0, 10);
+  for (const CheckpointRow &row : nested.list(false)) nested.check_frames(row, 10);
+}
+GST_END_TEST
+
 GST_START_TEST(g40_nothing_is_collected_without_the_marker) {
   Housekeeping place;
   const CheckpointRow gone = place.store("decode", 0, 10);
@@ -430,6 +456,7 @@ static Suite *housekeeping_suite() {
   tcase_add_test(tc, g29_interrupted_at_every_call_it_is_run_again);
   tcase_add_test(tc, g30_a_listing_that_hides_keys_causes_nothing);
   tcase_add_test(tc, g30_strangers_are_told_and_removed_only_when_asked_for_and_after_a_grace);
+  tcase_add_test(tc, g40_what_a_store_below_holds_is_no_stranger);
   tcase_add_test(tc, g40_nothing_is_collected_without_the_marker);
   tcase_add_test(tc, a_store_that_refuses_keeps_the_pack_condemned);
   tcase_add_test(tc, the_policy_keeps_what_it_says);
