@@ -243,6 +243,15 @@ GST_START_TEST(what_can_not_be_imported_is_told) {
       run_tool({"import", place.file("frames"), "street/x", "-d", place.file("bad.jsonl")});
   ck_assert_msg(run.code == 1 && contains(run.error_output, "line 2"), "%s",
                 run.error_output.c_str());
+  // Nested so deep that reading it would take more stack than there is.
+  const std::string deep(200000, '[');
+  write_file(place.file("deep.jsonl"), "{\"index\":0,\"x\":" + deep + "\n");
+  write_file(place.file("deep.json"), "{\"images\":" + deep);
+  for (const char *name : {"deep.jsonl", "deep.json"}) {
+    run = run_tool({"import", place.file("frames"), "street/x", "-d", place.file(name)});
+    ck_assert_msg(run.code == 1 && contains(run.error_output, "nested too deep"), "%s",
+                  run.error_output.c_str());
+  }
   write_file(place.file("frames/00000003.jpg"), "no picture");
   run = run_tool({"import", place.file("frames"), "street/x"});
   ck_assert_msg(run.code == 1 && contains(run.error_output, "00000003.jpg"), "%s",
