@@ -209,6 +209,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   struct KnownPack {
     Uuid uuid;
     bool usable = false;  // pinned for us
+    bool lost = false;    // the frame store has it no more, though nobody collected it
   };
   std::map<PackKey, KnownPack> known_packs;  // packs of earlier payloads
   WriterStats stats;
@@ -257,7 +258,8 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   Status resolve(Slot &slot, FrameDigester &digester, PayloadCodec &codec);
   Status store_payload(Slot &slot, PayloadCodec &codec, ByteView raw,
                        std::shared_ptr<Chunk> copied);
-  Result<KnownPack> pin(PackKey pack);
+  Result<KnownPack> pin(const PayloadRef &payload);
+  Status look_at(const PackRow &pack, const PayloadRef &payload);
   void open_builder();
   uint64_t unsealed_bytes() const;
   // A place for one more sealed pack. The bound is what a crash makes a resumed run send again.

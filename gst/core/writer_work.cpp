@@ -167,7 +167,7 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
         return found.status();
       }
       const std::optional<PayloadRef> &known = found->front();
-      auto pack = known ? pin(known->pack) : Result<KnownPack>(KnownPack{});
+      auto pack = known ? pin(*known) : Result<KnownPack>(KnownPack{});
       if (!pack.is_ok()) {
         inflight->abandon(record.digest, *claim.payload);
         return pack.status();
@@ -182,7 +182,12 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
         return cancelled();
       if (inflight->state(*claim.payload) == PendingPayload::State::kFailed) continue;
       if (!claim.payload->pack) {
-        CHECKPOINT_ASSIGN_OR_RETURN(KnownPack pack, pin(claim.payload->ref.pack));
+        CHECKPOINT_ASSIGN_OR_RETURN(KnownPack pack, pin(claim.payload->ref));
+        if (pack.lost) {  // whoever placed it there may hold on to it for long
+          slot.payload = std::make_shared<PendingPayload>();
+          slot.ours = true;
+          return store_payload(slot, codec, *raw, std::move(copied));
+        }
         if (!pack.usable) continue;
       } else if (!inflight->reliable(*claim.payload->pack)) {
         continue;
@@ -193,26 +198,68 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
   return cancelled();
 }
 
-// Makes sure that no collector takes the pack while we refer to it.
-Result<CheckpointWriter::Impl::KnownPack> CheckpointWriter::Impl::pin(PackKey pack) {
+// kMissing, kTruncated: a payload there could not be read back. Ok: it can be, as far as a look
+// tells.
+Status CheckpointWriter::Impl::look_at(const PackRow &pack, const PayloadRef &payload) {
+  const std::string object = pack.plain ? plain_object_name(pack.object, payload) : pack.object;
+  const uint64_t size = pack.plain ? payload.length : pack.size;
+  const Result<ObjectInfo> info =
+      patiently(cancel, [&] { return stores->frames->stat(object, cancel); });
+  if (info.is_ok() && info->size != size)
+    return Status(Code::kTruncated, "it has " + std::to_string(info->size) + " bytes instead of " +
+                                        std::to_string(size));
+  // Who may store need not be allowed to look.
+  if (info.is_ok() || info.status().is(Code::kPermissionDenied)) return Status::ok();
+  if (info.status().is(Code::kMissing)) return Status(Code::kMissing, "it is gone");
+  return info.status().with_context("pack " + pack.object);
+}
+
+// Makes sure that an earlier payload's pack is there, and that no collector takes it while we refer
+// to it.
+Result<CheckpointWriter::Impl::KnownPack> CheckpointWriter::Impl::pin(const PayloadRef &payload) {
+  const PackKey pack = payload.pack;
   {
     std::lock_guard lock(mutex);
     auto found = known_packs.find(pack);
     if (found != known_packs.end()) return found->second;
   }
-  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PackRow> rows, patiently(cancel, [&] {
-                                return stores->metadata->get_packs({&pack, 1}, cancel);
-                              }));
-  CHECKPOINT_ASSIGN_OR_RETURN(
-      std::vector<bool> pinned, patiently(cancel, [&] {
-        return with_lease([&](const Lease &l) {
-          return stores->metadata->pin_packs(l, row.key, {&pack, 1}, cancel);
-        });
-      }));
-  fail_point(FailPoint::kPackPinned);
-  KnownPack known{rows.front().uuid, pinned.front()};
-  std::lock_guard lock(mutex);
-  known_packs[pack] = known;
+  const auto read = [&] {
+    return patiently(cancel, [&] { return stores->metadata->get_packs({&pack, 1}, cancel); });
+  };
+  CHECKPOINT_ASSIGN_OR_RETURN(std::vector<PackRow> rows, read());
+  KnownPack known{rows.front().uuid};
+  Status state;
+  if (rows.front().state == PackState::kReady) {
+    state = look_at(rows.front(), payload);
+    if (!state.is_ok()) {
+      if (!state.is(Code::kMissing) && !state.is(Code::kTruncated)) return state;
+      // A collector may have removed it meanwhile, as it should.
+      CHECKPOINT_ASSIGN_OR_RETURN(rows, read());
+      known.lost = rows.front().state == PackState::kReady;
+    }
+  }
+  if (state.is_ok()) {
+    CHECKPOINT_ASSIGN_OR_RETURN(
+        std::vector<bool> pinned, patiently(cancel, [&] {
+          return with_lease([&](const Lease &l) {
+            return stores->metadata->pin_packs(l, row.key, {&pack, 1}, cancel);
+          });
+        }));
+    known.usable = pinned.front();
+    fail_point(FailPoint::kPackPinned);
+  }
+  std::unique_lock lock(mutex);
+  const auto [kept, first] = known_packs.emplace(pack, known);
+  known = kept->second;
+  lock.unlock();
+  if (first && known.lost)
+    observe([&](WriterObserver &o) {
+      o.on_warning(Status(state.code(),
+                          "pack " + rows.front().object +
+                              ", which holds frames of an earlier checkpoint, is damaged: " +
+                              state.message() + "; its frames are stored again",
+                          "gst-checkpoint-1.0 verify says which checkpoints need it"));
+    });
   return known;
 }
 

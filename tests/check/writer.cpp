@@ -106,6 +106,73 @@ GST_START_TEST(g15_a_second_stage_stores_no_pixel_again) {
 }
 GST_END_TEST
 
+// Somebody removed a pack, or a disk cut it off: what is stored now does not rely on it.
+GST_START_TEST(g11_a_pack_that_is_lost_is_stored_again_and_told) {
+  enum { kGone, kShort, kPlain, kCases };
+  for (int what = 0; what < kCases; what++) {
+    Place place;
+    Cancellation cancel;
+    News first, second;
+    WriterStats stats;
+    WriterOptions options = small_packs();
+    options.workers = 1;
+    if (what == kPlain) options.pack_size = 0;
+    save(place, "decode", 9, options, first);
+    const FrameRow frame = place.rows(place.list(false).at(0)).at(0);
+    const PackRow pack = place.stores->metadata->get_packs({&frame.payload.pack, 1}, cancel)->at(0);
+    if (what == kShort)
+      place.frames->shorten(pack.object, pack.size - 1);
+    else
+      ck_assert(
+          place.stores->frames
+              ->remove(pack.plain ? plain_object_name(pack.object, frame.payload) : pack.object,
+                       cancel)
+              .is_ok());
+    place.frames->reset_counts();
+    save(place, "detect", 9, options, second, &stats);
+    ck_assert(stats.bytes_new > 0);
+    ck_assert_int_eq(second.warnings.size(), 1);
+    ck_assert_int_eq(second.warned(pack.object), 1);
+    ck_assert(second.warnings[0].hint().find("gst-checkpoint-1.0 verify") != std::string::npos);
+    for (const CheckpointRow &row : place.list(false))
+      if (row.fields.stage == "detect") place.check_frames(row, 9);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(g15_each_pack_that_is_reused_is_looked_at_once) {
+  Place place;
+  News first, second;
+  WriterStats stats;
+  WriterOptions options = small_packs();
+  options.workers = 1;
+  save(place, "decode", 30, options, first);
+  std::set<PackKey> packs;
+  for (const FrameRow &frame : place.rows(place.list(false).at(0)))
+    packs.insert(frame.payload.pack);
+  place.frames->reset_counts();
+  save(place, "detect", 30, options, second, &stats);
+  ck_assert(packs.size() > 5 && stats.bytes_new == 0);
+  ck_assert_int_eq(place.frames->calls("stat"), packs.size());
+}
+GST_END_TEST
+
+GST_START_TEST(g11_a_pack_that_can_not_be_looked_at_is_not_taken_for_lost) {
+  for (Code code : {Code::kUnavailable, Code::kPermissionDenied}) {
+    Place place;
+    News first, second;
+    WriterStats stats;
+    save(place, "decode", 9, small_packs(), first);
+    Status why(code, "not now");
+    if (code == Code::kUnavailable) why.set_retryable();
+    place.frames->fail_next("stat", why);
+    save(place, "detect", 9, small_packs(), second, &stats);
+    ck_assert(stats.bytes_new == 0 && second.warned("damaged") == 0);
+    for (const CheckpointRow &row : place.list(false)) place.check_frames(row, 9);
+  }
+}
+GST_END_TEST
+
 GST_START_TEST(g15_two_writers_at_once_store_a_frame_once) {
   for (int round = 0; round < 20; round++) {
     Place place;
@@ -334,6 +401,9 @@ static Suite *writer_suite() {
   tcase_add_test(tc, frames_come_to_lie_in_packs);
   tcase_add_test(tc, every_commit_describes_itself);
   tcase_add_test(tc, g15_a_second_stage_stores_no_pixel_again);
+  tcase_add_test(tc, g11_a_pack_that_is_lost_is_stored_again_and_told);
+  tcase_add_test(tc, g15_each_pack_that_is_reused_is_looked_at_once);
+  tcase_add_test(tc, g11_a_pack_that_can_not_be_looked_at_is_not_taken_for_lost);
   tcase_add_test(tc, g15_two_writers_at_once_store_a_frame_once);
   tcase_add_test(tc, g16_an_empty_checkpoint_is_legal);
   tcase_add_test(tc, g17_saving_again_makes_the_next_version);
