@@ -115,6 +115,10 @@ GST_START_TEST(what_can_not_be_run_is_named) {
   const std::string source = "videotestsrc num-buffers=3 ! video/x-raw,width=16,height=16 ! ";
   must_run(2, "--job j " + source + "fakesink", "no checkpointtap");
   must_run(2, source + "checkpointtap stage=a ! fakesink", "--job");
+  must_run(2, "--job j " + source + "checkpointtap stage=a job-id=k ! fakesink",
+           "stores in the job \"k\"");
+  must_run(2, source + "checkpointtap stage=a job-id=j ! checkpointtap stage=b job-id=k ! fakesink",
+           "stores in the job \"k\"");
   must_run(2, "--job j x.( " + source + "checkpointtap stage=a ! fakesink )", "parentheses");
   must_run(1, "--job j " + source + "nonsense ! checkpointtap stage=a ! fakesink", "nonsense");
   must_run(1, "--job j --from b " + source + "checkpointtap stage=a ! fakesink", "can start at: a");
@@ -134,6 +138,7 @@ GST_START_TEST(what_can_not_be_run_is_named) {
                   tool());
     must_end(launch, 1, "/no/film.mp4");
     ck_assert(launch.error_output().find("goes on") == std::string::npos);
+    ck_assert(launch.error_output().find("what filesrc0 reads") != std::string::npos);
   }
   // A sink that has enough.
   must_run(3, "--job k " + source + "checkpointtap stage=a ! fakesink num-buffers=1",
