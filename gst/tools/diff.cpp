@@ -33,9 +33,16 @@ void detection_json(Json &json, const char *name, const std::optional<DetectionR
   json.end_object();
 }
 
+// As the totals count it: a frame whose detections alone differ is not a changed one.
+const char *kind_of(const FrameChange &change) {
+  if (!change.a) return "added";
+  if (!change.b) return "removed";
+  return change.changed() ? "changed" : "detections";
+}
+
 void frame_json(Json &json, const FrameChange &change) {
   json.begin_object().field("sequence", change.sequence).key("change");
-  json.value(!change.a ? "added" : !change.b ? "removed" : "changed").key("differs");
+  json.value(kind_of(change)).key("differs");
   json.begin_array();
   for (const std::string &what : frame_differences(change)) json.value(what);
   json.end_array().key("detections").begin_array();
@@ -152,14 +159,8 @@ class Frames {
       what += (what.empty() ? "" : ", ") + one;
     for (const DetectionChange &one : change.detections)
       what += (what.empty() ? "" : "; ") + detection_text(one);
-    table_->row({std::to_string(change.sequence),
-                 !change.a   ? "added"
-                 : !change.b ? "removed"
-                             : "changed",
-                 what},
-                !change.a   ? Style::kGreen
-                : !change.b ? Style::kRed
-                            : Style::kPlain);
+    const Style style = !change.a ? Style::kGreen : !change.b ? Style::kRed : Style::kPlain;
+    table_->row({std::to_string(change.sequence), kind_of(change), what}, style);
     shown_++;
     return true;
   }

@@ -124,6 +124,7 @@ GST_START_TEST(g33_diff_prints_what_differs) {
   EQUAL(at(tree, "fields[0].b"), "1.2");
   tree = tool_json(0, {"diff", "street/detect", "--scenario", "dim", "--frames"});
   EQUAL(at(tree, "[9].sequence"), "28");
+  EQUAL(at(tree, "[9].change"), "detections");  // "frames.changed" counts none
   ck_assert_int_eq(run_tool({"diff", "street/detect"}).code, 2);
   ck_assert_int_eq(run_tool({"diff", "street/detect", "street/detect", "--overlap", "2"}).code, 2);
 }
