@@ -217,9 +217,10 @@ Status make_spool(const std::string &folder) { return make_folder(folder); }
 uint64_t spool_bytes(const std::string &folder) {
   uint64_t bytes = 0;
   std::error_code error;
-  for (const fs::directory_entry &entry : fs::directory_iterator(folder, error)) {
+  for (fs::directory_iterator entry(folder, error), last; !error && entry != last;
+       entry.increment(error)) {
     std::error_code gone;  // files may go meanwhile
-    for (fs::recursive_directory_iterator at(entry.path() / kFramesName, gone), end;
+    for (fs::recursive_directory_iterator at(entry->path() / kFramesName, gone), end;
          !gone && at != end; at.increment(gone)) {
       std::error_code none;
       const auto size = at->is_regular_file(none) ? at->file_size(none) : 0;

@@ -33,10 +33,15 @@ struct SpoolPlace : Place {
     return count;
   }
   uint64_t spooled_packs() const {
-    uint64_t count = 0;
-    for (const auto &found : std::filesystem::recursive_directory_iterator(folder.path()))
-      count += found.path().extension() == ".pack";
-    return count;
+    namespace fs = std::filesystem;
+    for (;;) {
+      uint64_t count = 0;
+      std::error_code gone;  // the spool removes folders meanwhile: then counted again
+      for (fs::recursive_directory_iterator at(folder.path(), gone), end; !gone && at != end;
+           at.increment(gone))
+        count += at->path().extension() == ".pack";
+      if (!gone) return count;
+    }
   }
   TempDir folder{TempDir::On::kMemory};
 };
