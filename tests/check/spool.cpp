@@ -289,7 +289,9 @@ GST_START_TEST(a_full_spool_at_the_end_is_a_timeout) {
     run.stop(milliseconds(500));
   }
   ck_assert_uint_eq(news->errors.size(), 1);
-  // What did fit is not lost.
+  // What was announced is not lost. Of several packs on their way a later one may have been the one
+  // that fitted, so that none was.
+  const uint64_t announced = news->spooled.empty() ? 0 : news->spooled.back().frames;
   place.set(SpoolPlace::Away::kNobody);
   auto later = std::make_shared<News>();
   {
@@ -298,7 +300,7 @@ GST_START_TEST(a_full_spool_at_the_end_is_a_timeout) {
   }
   const auto rows = place.list(true);
   ck_assert_uint_eq(rows.size(), 2);
-  ck_assert_uint_ge(rows[1].frames, 3);
+  ck_assert_uint_ge(rows[1].frames, announced);
   place.check_frames(rows[1], rows[1].frames);
 }
 GST_END_TEST
