@@ -15,12 +15,6 @@ using namespace checkpoint;
 
 namespace {
 
-std::vector<uint64_t> numbers(uint64_t first, uint64_t end) {
-  std::vector<uint64_t> all;
-  for (uint64_t i = first; i < end; i++) all.push_back(i);
-  return all;
-}
-
 std::vector<uint64_t> down(uint64_t first, uint64_t last) {
   std::vector<uint64_t> all = numbers(last, first + 1);
   std::reverse(all.begin(), all.end());

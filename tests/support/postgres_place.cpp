@@ -111,11 +111,7 @@ std::string PostgresPlace::uri(std::chrono::milliseconds busy_timeout) {
 }
 
 std::shared_ptr<MetadataStore> PostgresPlace::make(std::chrono::milliseconds busy_timeout) {
-  Result<StoreUri> parsed = parse_store_uri(uri(busy_timeout), "sqlite");
-  if (!parsed.is_ok()) must(parsed.status());
-  Result<std::shared_ptr<MetadataStore>> store = make_postgres_store(*parsed);
-  if (!store.is_ok()) must(store.status());
-  return *store;
+  return postgres_store_at(uri(busy_timeout));
 }
 
 std::unique_ptr<SqlAccess> PostgresPlace::sql() {
@@ -156,6 +152,23 @@ void PostgresPlace::wait_until_a_call_waits() {
     must(rows.is_ok() ? Status::ok() : rows.status());
     if (!rows->empty()) return;
   }
+}
+
+std::string postgres_setting(const std::string &name) {
+  std::string value;
+  PQconninfoOption *options = PQconninfoParse(postgres_server().c_str(), nullptr);
+  for (PQconninfoOption *o = options; o != nullptr && o->keyword != nullptr; o++)
+    if (name == o->keyword && o->val != nullptr) value = o->val;
+  PQconninfoFree(options);
+  return value;
+}
+
+std::shared_ptr<MetadataStore> postgres_store_at(const std::string &uri) {
+  Result<StoreUri> parsed = parse_store_uri(uri, "sqlite");
+  must(parsed.status());
+  Result<std::shared_ptr<MetadataStore>> store = make_postgres_store(*parsed);
+  must(store.status());
+  return *store;
 }
 
 }  // namespace checkpoint

@@ -18,6 +18,11 @@ std::string postgres_server();
 // false ends with exit code 77.
 bool have_postgres_server();
 
+// One of the settings in that URI.
+std::string postgres_setting(const std::string &name);
+// A store there, not yet open.
+std::shared_ptr<MetadataStore> postgres_store_at(const std::string &uri);
+
 // A connection past the store; `schema`: its tables are found without a prefix.
 class PostgresAccess : public SqlAccess {
  public:

@@ -10,7 +10,10 @@
 #include "backends/backends.h"
 #include "elements/checkpointsrc.h"
 #include "elements/event_codec.h"
+#include "elements/lineage.h"
 #include "store/registry.h"
+// last
+#include "support/check.h"
 
 namespace checkpoint {
 
@@ -207,6 +210,49 @@ std::vector<uint64_t> SourceRun::indexes(const std::vector<Passed> &passed) {
 bool SourceRun::seek(double rate, GstFormat format, GstSeekFlags flags, GstSeekType start_type,
                      int64_t start, GstSeekType stop_type, int64_t stop) {
   return gst_element_seek(source_, rate, format, flags, start_type, start, stop_type, stop);
+}
+
+std::vector<uint64_t> numbers(uint64_t first, uint64_t end) {
+  std::vector<uint64_t> all;
+  for (uint64_t i = first; i < end; i++) all.push_back(i);
+  return all;
+}
+
+std::string order_of(const std::vector<Passed> &passed, size_t most) {
+  std::string text;
+  for (const Passed &one : passed) {
+    if (most-- == 0) break;
+    if (!text.empty()) text += ' ';
+    if (one.buffer)
+      text += "buffer";
+    else if (parse_lineage_event(one.event.get()))
+      text += "lineage";
+    else
+      text += GST_EVENT_TYPE_NAME(one.event.get());
+  }
+  return text;
+}
+
+void must_be_error(SourceRun &run, GQuark domain, int code,
+                   std::initializer_list<std::string> words) {
+  GstMessage *message = run.wait_for(GST_MESSAGE_ERROR);
+  GError *error = nullptr;
+  gchar *debug = nullptr;
+  gst_message_parse_error(message, &error, &debug);
+  ck_assert(GST_MESSAGE_SRC(message) == GST_OBJECT(run.source()));
+  if (error->domain != domain || error->code != code)
+    ck_abort_msg("%s %d: %s", g_quark_to_string(error->domain), error->code, error->message);
+  for (const std::string &word : words)
+    if (!std::strstr(error->message, word.c_str()))
+      ck_abort_msg("no '%s' in: %s", word.c_str(), error->message);
+  g_clear_error(&error);
+  g_free(debug);
+  gst_message_unref(message);
+}
+
+void must_be_quiet(SourceRun &run) {
+  ck_assert(run.take_messages(GST_MESSAGE_ERROR).empty());
+  ck_assert(run.take_messages(GST_MESSAGE_WARNING).empty());
 }
 
 }  // namespace checkpoint

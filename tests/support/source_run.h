@@ -4,7 +4,9 @@
 
 #include <gst/gst.h>
 
+#include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -90,5 +92,15 @@ class SourceRun {
   std::mutex mutex_;
   std::vector<Passed> passed_;  // protected by mutex_
 };
+
+// From first to end - 1.
+std::vector<uint64_t> numbers(uint64_t first, uint64_t end);
+// "stream-start caps segment lineage buffer buffer eos", of the first `most`.
+std::string order_of(const std::vector<Passed> &passed, size_t most = SIZE_MAX);
+// The next ERROR is the source's, of that kind, and has all these words.
+void must_be_error(SourceRun &run, GQuark domain, int code,
+                   std::initializer_list<std::string> words);
+// No ERROR and no WARNING came.
+void must_be_quiet(SourceRun &run);
 
 }  // namespace checkpoint
