@@ -336,6 +336,50 @@ GST_START_TEST(g07_leaky_counts_every_drop_and_warns_once) {
 }
 GST_END_TEST
 
+namespace {
+
+// As a buffer whose last reference frees something that looks at the element.
+class NosyFrame : public FakeFrame {
+ public:
+  NosyFrame(CheckpointWriter &writer, std::string bytes)
+      : FakeFrame(std::move(bytes)), writer_(writer) {}
+  ~NosyFrame() override { static_cast<void>(writer_.stats()); }
+
+ private:
+  CheckpointWriter &writer_;
+};
+
+}  // namespace
+
+GST_START_TEST(g07_a_flush_does_not_wait_for_what_was_dropped) {
+  Place place;
+  auto news = std::make_shared<News>();
+  Gate gate;
+  place.metadata->before("find_payloads", [&](Cancellation &cancel) { return gate.pass(cancel); });
+  WriterOptions options = small_packs();
+  options.workers = 1;
+  options.max_bytes = 10000;
+  options.leaky = Leaky::kDownstream;
+  CheckpointWriter writer(place.opener(), options, news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  const auto push_nosy = [&](uint64_t n, size_t size) {
+    std::unique_ptr<FrameInput> frame = std::make_unique<NosyFrame>(writer, frame_bytes(n, size));
+    ck_assert(writer.push(frame, {}, {}).is_ok());
+  };
+  push_nosy(0, 3000);
+  gate.wait_for_arrivals();
+  push_nosy(1, 3000);
+  push_nosy(2, 3000);
+  ck_assert(writer.flush(7));
+  // Too large for what is left beside the one that is under way: all others go, and it too.
+  push_nosy(3, 9000);
+  ck_assert_uint_eq(writer.stats().frames_dropped, 3);
+  gate.open();
+  news->wait_for_token(7);
+  ck_assert_uint_eq(news->commits.back().frames, 1);
+}
+GST_END_TEST
+
 GST_START_TEST(g08_a_buffer_is_let_go_before_the_next_is_waited_for) {
   Place place;
   auto news = std::make_shared<News>();
@@ -413,6 +457,7 @@ static Suite *writer_suite() {
   tcase_add_test(tc, a_pack_that_is_stored_stays_stored);
   tcase_add_test(tc, g07_a_slow_store_makes_the_stream_wait);
   tcase_add_test(tc, g07_leaky_counts_every_drop_and_warns_once);
+  tcase_add_test(tc, g07_a_flush_does_not_wait_for_what_was_dropped);
   tcase_add_test(tc, g08_a_buffer_is_let_go_before_the_next_is_waited_for);
   tcase_add_test(tc, g28_an_interrupted_wait_loses_nothing);
   return suite;

@@ -268,10 +268,27 @@ GST_START_TEST(detections_can_be_queried) {
 }
 GST_END_TEST
 
+// A reader that died leaves its pin behind; the next reader takes it away.
+GST_START_TEST(pins_that_ended_do_not_pile_up) {
+  Fixture f(__i__);
+  std::unique_ptr<SqlAccess> sql = f.place->sql();
+  if (!sql) return;
+  f.add_checkpoint("decode");
+  f.commit(f.next_commit(1));
+  for (int i = 0; i < 3; i++) {
+    const Uuid pin = Uuid::random();
+    MUST(f.store->pin_for_reading(pin, {&f.checkpoint.key, 1}, kMinute, f.cancel));
+    ck_assert(MUST(sql->query("SELECT count(*) FROM reader_pin"))[0][0] == "1");
+    MUST(f.store->renew_reader_pin(pin, std::chrono::milliseconds(0), f.cancel));
+  }
+}
+GST_END_TEST
+
 void checkpoint::conformance::add_sql_tests(TCase *tc, int stores) {
   tcase_add_loop_test(tc, g14_the_view_has_the_columns_of_old, 0, stores);
   tcase_add_loop_test(tc, g14_the_view_shows_a_checkpoint_as_one_row, 0, stores);
   tcase_add_loop_test(tc, g16_the_view_of_an_empty_checkpoint, 0, stores);
   tcase_add_loop_test(tc, g17_the_database_refuses_edits_of_a_complete_checkpoint, 0, stores);
   tcase_add_loop_test(tc, detections_can_be_queried, 0, stores);
+  tcase_add_loop_test(tc, pins_that_ended_do_not_pile_up, 0, stores);
 }

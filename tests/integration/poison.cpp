@@ -9,6 +9,7 @@
 #include "support/durable_place.h"
 #include "support/home.h"
 #include "support/launch.h"
+#include "support/pipeline.h"
 
 using namespace checkpoint;
 
@@ -91,6 +92,31 @@ GST_START_TEST(g06_a_frame_on_which_three_runs_died_is_left_out_where_asked) {
   ck_assert_uint_eq(frames(place, "detect", " AND frame.sequence IN (45, 46)"), 0);
   // What the runs noted is nothing that anybody gets to see.
   ck_assert(completes("checkpointsrc job-id=j stage=decode ! fakesink").empty());
+}
+GST_END_TEST
+
+GST_START_TEST(g06_what_is_left_out_is_counted) {
+  Home place;
+  const std::string line = SmallFilm::line() + kTap + "on-poison=skip ! killer at=45 ! fakesink";
+  dies("--gst-plugin-load=" KILLER " " + line, kDeaths);
+  GstPlugin *plugin = gst_plugin_load_file(KILLER, nullptr);
+  ck_assert(plugin != nullptr);
+  GstElement *pipeline = parse_line(line);
+  GstElement *tap = gst_bin_get_by_name(GST_BIN(pipeline), "checkpointtap0");
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  ck_assert(wait_for_end(pipeline).eos);
+  GstStructure *stats = nullptr;
+  g_object_get(tap, "stats", &stats, nullptr);
+  guint64 skipped = 0, stored = 0;
+  ck_assert(gst_structure_get_uint64(stats, "frames-skipped", &skipped));
+  ck_assert(gst_structure_get_uint64(stats, "frames-stored", &stored));
+  ck_assert_uint_eq(skipped, 1);
+  ck_assert_uint_eq(stored, 150);
+  gst_structure_free(stats);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(tap);
+  gst_object_unref(pipeline);
+  gst_object_unref(plugin);
 }
 GST_END_TEST
 
@@ -177,6 +203,7 @@ static Suite *poison_suite() {
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g06_a_frame_on_which_three_runs_died_is_named);
   tcase_add_test(tc, g06_a_frame_on_which_three_runs_died_is_left_out_where_asked);
+  tcase_add_test(tc, g06_what_is_left_out_is_counted);
   tcase_add_test(tc, g06_deaths_on_different_frames_are_no_poison);
   tcase_add_test(tc, g06_what_dies_in_front_of_a_tap_leaves_no_frame_out);
   tcase_add_test(tc, g06_of_two_taps_the_last_one_leaves_the_frame_out);
