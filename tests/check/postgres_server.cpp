@@ -59,6 +59,22 @@ GST_START_TEST(g04_the_lost_answer_of_a_commit_leaves_one_commit) {
 }
 GST_END_TEST
 
+// Called back when it had been sent: nobody knows whether it happened, so nobody may say that it
+// did not.
+GST_START_TEST(g04_a_commit_that_is_called_back_too_late_is_in_doubt) {
+  Relay relay(std::stoi(postgres_setting("port")));
+  Fixture f(std::make_unique<RelayedPlace>(relay, ""));
+  f.add_checkpoint("decode");
+  const CommitBatch batch = f.next_commit(3);
+  Cancellation called_back;
+  relay.cut_next(Relay::Cut::kAnswerToCommit, [&] { called_back.cancel(); });
+  FAILS_WITH(Code::kUnknownOutcome, f.store->commit(f.lease, batch, called_back));
+  f.lease = MUST(f.store->acquire_lease(f.job.key, f.lease.branch, f.lease.stage, f.lease.owner,
+                                        kMinute, nullptr, f.cancel));
+  ck_assert(MUST(f.store->get_checkpoint(f.checkpoint.id, f.cancel)).commit_no == batch.commit_no);
+}
+GST_END_TEST
+
 GST_START_TEST(g04_a_call_whose_answer_was_lost_is_made_again) {
   Relay relay(std::stoi(postgres_setting("port")));
   Fixture f(std::make_unique<RelayedPlace>(relay, ""));
@@ -271,6 +287,7 @@ static Suite *postgres_server_suite() {
   TCase *tc = tcase_create("general");
   suite_add_tcase(suite, tc);
   tcase_add_loop_test(tc, g04_the_lost_answer_of_a_commit_leaves_one_commit, 0, 2);
+  tcase_add_test(tc, g04_a_commit_that_is_called_back_too_late_is_in_doubt);
   tcase_add_test(tc, g04_a_call_whose_answer_was_lost_is_made_again);
   tcase_add_test(tc, connections_that_the_server_ended_are_replaced);
   tcase_add_test(tc, transactions_that_were_in_each_others_way_are_made_again);

@@ -87,6 +87,7 @@ void Relay::pass(int client) {
       const bool commit = bytes.find(kCommit) != std::string_view::npos;
       Cut wanted = from == 0 ? Cut::kCommitItself : Cut::kAnswerToCommit;
       if (commit && cut_.compare_exchange_strong(wanted, Cut::kNothing)) {
+        before_();
         cuts_++;
         open = false;
         break;

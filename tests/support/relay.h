@@ -3,9 +3,11 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace checkpoint {
@@ -22,8 +24,12 @@ class Relay {
   Relay &operator=(const Relay &) = delete;
 
   int port() const { return port_; }
-  // Once; then all goes through again.
-  void cut_next(Cut what) { cut_ = what; }
+  // Once; then all goes through again. `before` is called on the relay's thread.
+  void cut_next(
+      Cut what, std::function<void()> before = [] {}) {
+    before_ = std::move(before);
+    cut_ = what;
+  }
   int cuts() const { return cuts_; }
 
  private:
@@ -36,6 +42,7 @@ class Relay {
   int port_ = 0;
   std::atomic<Cut> cut_{Cut::kNothing};
   std::atomic<int> cuts_{0};
+  std::function<void()> before_;  // set before cut_ is
   std::mutex mutex_;
   std::vector<std::thread> threads_;  // protected by mutex_
   std::thread accepting_;
