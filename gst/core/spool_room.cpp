@@ -12,11 +12,13 @@ namespace {
 constexpr std::chrono::milliseconds kLookAgain{50};
 }  // namespace
 
-// Is there room? Then it is taken.
+// Is there room? Then it is taken. As many packs as a writer has sealed at once always fit: else
+// later ones could have all the room, and nobody would make any for the one before them.
 bool SpoolRoom::take(uint64_t size) {
   const uint64_t there = max_bytes_ ? spool_bytes(spool_) : 0;
   std::lock_guard lock(mutex_);
-  if (max_bytes_ && objects_ > 0 && there + coming_ + size > max_bytes_) return false;
+  if (max_bytes_ && objects_ > traits().puts_in_flight && there + coming_ + size > max_bytes_)
+    return false;
   coming_ += size;
   objects_++;
   return true;

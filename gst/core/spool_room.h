@@ -14,8 +14,8 @@ namespace checkpoint {
 
 class SpoolRoom : public FrameStore {
  public:
-  // `max_bytes` of all packs in the folder `spool`, whoever put them there; 0: no limit. One always
-  // fits.
+  // `max_bytes` of all packs in the folder `spool`, whoever put them there; 0: no limit. One
+  // more than are put at once always fit.
   SpoolRoom(std::shared_ptr<FrameStore> inner, std::string spool, uint64_t max_bytes)
       : inner_(std::move(inner)), spool_(std::move(spool)), max_bytes_(max_bytes) {}
 
