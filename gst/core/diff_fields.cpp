@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <json-glib/json-glib.h>
-
 #include <algorithm>
 #include <map>
 #include <memory>
 
 #include "core/diff.h"
-#include "core/node_text.h"
+#include "core/json_node.h"
 
 namespace checkpoint {
 
@@ -15,15 +13,10 @@ namespace {
 // A field's value by its path.
 using Flat = std::map<std::string, std::string>;
 
-struct FreeNode {
-  void operator()(JsonNode *node) const { json_node_unref(node); }
-};
-using NodePtr = std::unique_ptr<JsonNode, FreeNode>;
-
 constexpr int kMaxDepth = 32;  // what lies deeper is compared as one text
 
 std::string json_string(const std::string &text) {
-  NodePtr node(json_node_new(JSON_NODE_VALUE));
+  const JsonNodePtr node(json_node_new(JSON_NODE_VALUE));
   std::unique_ptr<char, decltype(&g_free)> valid(
       g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())), g_free);
   json_node_set_string(node.get(), valid.get());
@@ -59,8 +52,7 @@ void flatten(const std::string &path, JsonNode *node, int depth, Flat &out) {
 
 void flatten_text(const std::string &name, const std::string &json, Flat &out) {
   if (json.empty()) return;
-  NodePtr node(json_from_string(json.c_str(), nullptr));
-  if (node) {
+  if (const JsonNodePtr node = parse_json(json)) {
     flatten(name, node.get(), 0, out);
   } else {
     out[name] = json_string(json);

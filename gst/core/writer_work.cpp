@@ -11,10 +11,6 @@
 namespace checkpoint {
 
 namespace {
-int64_t now_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
 Status cancelled() { return Status(Code::kCancelled, "the writer was stopped"); }
 }  // namespace
 
@@ -275,7 +271,7 @@ void CheckpointWriter::Impl::open_builder() {
   header.frame_store = stores->frame_store_uuid;
   header.job = job.uuid;
   header.identity_key = job.identity_key;
-  header.created_at = now_ms();
+  header.created_at = this_clock();
   builder = std::make_unique<PackBuilder>(header);
   open_pack = std::make_shared<OpenPack>();
   open_pack->plain = options.pack_size == 0;

@@ -5,7 +5,7 @@
 #include <memory>
 #include <set>
 
-#include "core/node_text.h"
+#include "core/json_node.h"
 #include "elements/stage_plan.h"
 
 namespace checkpoint {
@@ -84,14 +84,11 @@ void compare(const std::string &where, JsonNode *before, JsonNode *now,
   out.push_back(where + ": " + a + ", now " + b);
 }
 
-using NodePtr = std::unique_ptr<JsonNode, decltype(&json_node_unref)>;
-
 }  // namespace
 
 std::vector<std::string> config_differences(const std::string &stored, const std::string &now) {
   if (stored.empty()) return {"it was stored without its configuration"};
-  const NodePtr a(json_from_string(stored.c_str(), nullptr), json_node_unref);
-  const NodePtr b(json_from_string(now.c_str(), nullptr), json_node_unref);
+  const JsonNodePtr a = parse_json(stored), b = parse_json(now);
   std::vector<std::string> differences;
   if (a && b) compare("", a.get(), b.get(), differences);
   if (differences.empty()) differences.emplace_back("the order of its elements");

@@ -25,6 +25,6 @@ Finding free_space(const std::string &path);
 
 // "clock": how far a server's clock is from this machine's; both in milliseconds since 1970.
 Finding clock_difference(int64_t theirs, int64_t ours);
-int64_t this_clock();
+int64_t this_clock();  // this machine's
 
 }  // namespace checkpoint

@@ -147,9 +147,11 @@ size_t gap_before_uri(std::string_view text) {
 }
 
 // Of every URI in a text; one goes on to the next, or to the end, as a password may hold anything.
-std::string mask_each(std::string_view text) {
+// What comes behind `most` of them is not shown.
+std::string mask_each(std::string_view text, unsigned most = 50) {
   const size_t colon = text.find("://");
   if (colon == text.npos) return std::string(text);
+  if (most-- == 0) return "***";
   size_t begin = colon;
   while (begin > 0 && is_scheme_or_colon(text[begin - 1])) begin--;
   std::string out(text.substr(0, colon + 3));
@@ -166,13 +168,13 @@ std::string mask_each(std::string_view text) {
   const std::string_view before_hash = rest.substr(0, hash);
   const size_t question = before_hash.find('?');
   if (before_hash.substr(0, question).find("://") != text.npos) {  // "rtsp://a,rtsp://b?c"
-    out += mask_each(rest);
+    out += mask_each(rest, most);
   } else {
     out += before_hash.substr(0, question);
     if (question != text.npos) out += "?" + mask_values(before_hash.substr(question + 1), true);
-    if (hash != text.npos) out += "#" + mask_each(mask_values(rest.substr(hash + 1), false));
+    if (hash != text.npos) out += "#" + mask_each(mask_values(rest.substr(hash + 1), false), most);
   }
-  return out + mask_each(later);
+  return out + mask_each(later, most);
 }
 
 }  // namespace

@@ -3,18 +3,10 @@
 
 #include <cmath>
 
+#include "core/json_node.h"
 #include "tools/text.h"
 
 namespace checkpoint::tool {
-
-namespace {
-
-struct FreeNode {
-  void operator()(JsonNode *node) const { json_node_unref(node); }
-};
-using Node = std::unique_ptr<JsonNode, FreeNode>;
-
-}  // namespace
 
 Json::Json() : builder_(json_builder_new()) {}
 
@@ -72,14 +64,14 @@ Json &Json::null() {
 
 Json &Json::stored(const std::string &json) {
   if (json.empty()) return null();
-  JsonNode *node = json_from_string(json.c_str(), nullptr);
+  JsonNodePtr node = parse_json(json);
   if (!node) return value(json);
-  json_builder_add_value(builder_.get(), node);  // takes it
+  json_builder_add_value(builder_.get(), node.release());
   return *this;
 }
 
 std::string Json::text() {
-  Node root(json_builder_get_root(builder_.get()));
+  const JsonNodePtr root(json_builder_get_root(builder_.get()));
   gchar *text = json_to_string(root.get(), true);
   std::string result = text;
   g_free(text);

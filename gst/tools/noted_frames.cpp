@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tools/noted_frames.h"
 
-#include <json-glib/json-glib.h>
-
 #include <charconv>
 #include <cmath>
 #include <memory>
 #include <string_view>
 
+#include "core/json_node.h"
 #include "core/strict_json.h"
 #include "tools/input_file.h"
 #include "tools/text.h"
@@ -18,24 +17,16 @@ namespace {
 
 using Notes = std::map<uint64_t, FrameNote>;
 
-struct FreeNode {
-  void operator()(JsonNode *node) const { json_node_unref(node); }
-};
-using NodePtr = std::unique_ptr<JsonNode, FreeNode>;
-
 Status wrong(size_t line, const std::string &what) {
   return {Code::kInvalidArgument, "line " + std::to_string(line) + ": " + what};
 }
 
 // One JSON object; a failure names the line.
-Result<NodePtr> parse_object(const std::string &text, size_t line) {
+Result<JsonNodePtr> parse_object(const std::string &text, size_t line) {
   if (const auto stops = json_stops_at(text))
     return wrong(line, "no JSON at byte " + std::to_string(*stops) + ", or it is nested too deep");
-  GError *error = nullptr;
-  NodePtr node(json_from_string(text.c_str(), &error));
-  const std::string why = error ? error->message : "there is no object";
-  g_clear_error(&error);
-  if (!node || !JSON_NODE_HOLDS_OBJECT(node.get())) return wrong(line, why);
+  JsonNodePtr node = parse_json(text);
+  if (!node || !JSON_NODE_HOLDS_OBJECT(node.get())) return wrong(line, "there is no object");
   return node;
 }
 
@@ -93,7 +84,7 @@ std::optional<DetectionRow> detection(JsonObject *object) {
 }
 
 Status add_line(const std::string &line, size_t number, std::string &caps, Notes &notes) {
-  CHECKPOINT_ASSIGN_OR_RETURN(const NodePtr node, parse_object(line, number));
+  CHECKPOINT_ASSIGN_OR_RETURN(const JsonNodePtr node, parse_object(line, number));
   JsonObject *object = json_node_get_object(node.get());
   const auto index = natural(object, "index");
   if (!index) return wrong(number, "\"index\" is no number");
@@ -229,7 +220,7 @@ Result<Notes> parse_csv(const std::string &text) {
 }
 
 Result<Notes> parse_coco(const std::string &text) {
-  CHECKPOINT_ASSIGN_OR_RETURN(const NodePtr node, parse_object(text, 1));
+  CHECKPOINT_ASSIGN_OR_RETURN(const JsonNodePtr node, parse_object(text, 1));
   JsonObject *root = json_node_get_object(node.get());
   const auto list = [&](const char *name) -> std::vector<JsonObject *> {
     std::vector<JsonObject *> objects;

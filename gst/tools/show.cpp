@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/frame_fetcher.h"
+#include "core/json_node.h"
 #include "core/names.h"
 #include "store/state_name.h"
 #include "tools/call.h"
@@ -76,22 +77,17 @@ void add_leaves(Table &table, JsonNode *node, const std::string &path) {
     table.row({path, json_node_get_string(node)});
     return;
   }
-  gchar *text = json_to_string(node, false);
-  table.row({path, text});
-  g_free(text);
+  table.row({path, node_text(node)});
 }
 
 void print_json_field(Terminal &out, const std::string &title, const std::string &json) {
   if (json.empty()) return;
   out.line("");
   Table table(out, {{title, false, true}, {"", false, true}});
-  JsonNode *node = json_from_string(json.c_str(), nullptr);
-  if (!node) {
+  if (const JsonNodePtr node = parse_json(json))
+    add_leaves(table, node.get(), "");
+  else
     table.row({json, ""});
-    return;
-  }
-  add_leaves(table, node, "");
-  json_node_unref(node);
 }
 
 std::string filtered_text(const CheckpointRow &row) {

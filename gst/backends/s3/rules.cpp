@@ -7,10 +7,6 @@ namespace checkpoint {
 
 namespace {
 
-bool begins_with(const std::string &text, const std::string &prefix) {
-  return text.compare(0, prefix.size(), prefix) == 0;
-}
-
 struct Rule {
   std::string id, prefix;
   bool enabled = false;
@@ -25,7 +21,7 @@ S3Lifecycle read_s3_lifecycle(const std::string &xml, const std::string &prefix)
   Rule rule;
   const std::string top = "/LifecycleConfiguration/Rule";
   walk_xml(xml, [&](const std::string &path, const std::string &text) {
-    if (!begins_with(path, top)) return;
+    if (!path.starts_with(top)) return;
     const std::string name = path.substr(top.size());
     if (name == "/ID") rule.id = printable(text);
     if (name == "/Status") rule.enabled = text == "Enabled";
@@ -35,15 +31,14 @@ S3Lifecycle read_s3_lifecycle(const std::string &xml, const std::string &prefix)
     if (name == "/Expiration/Days" || name == "/Expiration/Date") rule.expires = true;
     if (name == "/Transition/StorageClass" && (text == "GLACIER" || text == "DEEP_ARCHIVE"))
       rule.archives = true;
-    if (begins_with(name, "/NoncurrentVersionExpiration/")) rule.ends_old_versions = true;
+    if (name.starts_with("/NoncurrentVersionExpiration/")) rule.ends_old_versions = true;
     if (!name.empty()) return;
-    const bool touches = begins_with(rule.prefix, prefix) || begins_with(prefix, rule.prefix);
+    const bool touches = rule.prefix.starts_with(prefix) || prefix.starts_with(rule.prefix);
     if (rule.enabled && !rule.of_some && touches) {
       if (rule.expires) found.expiring.push_back(rule.id);
       if (rule.archives) found.archiving.push_back(rule.id);
       // Only where it reaches all of ours.
-      if (rule.ends_old_versions && begins_with(prefix, rule.prefix))
-        found.ends_old_versions = true;
+      if (rule.ends_old_versions && prefix.starts_with(rule.prefix)) found.ends_old_versions = true;
     }
     rule = {};
   });

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "core/node_text.h"
-
-#include <json-glib/json-glib.h>
+#include "core/json_node.h"
 
 #include <array>
 #include <charconv>
-#include <memory>
+
+#include "core/strict_json.h"
 
 namespace checkpoint {
+
+JsonNodePtr parse_json(const std::string &text) {
+  return JsonNodePtr(json_stops_at(text) ? nullptr : json_from_string(text.c_str(), nullptr));
+}
 
 std::string node_text(JsonNode *node) {
   if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE) {
