@@ -24,7 +24,13 @@ namespace checkpoint {
   X(kCommitted, "committed", "the commit is durable and not announced")             \
   X(kAnnounced, "announced", "the commit is announced")                             \
   X(kPartialEndDue, "partial-end-due", "the reason for a partial end is not noted") \
-  X(kReleaseDue, "release-due", "all is done, the lease is still ours")
+  X(kReleaseDue, "release-due", "all is done, the lease is still ours")             \
+  X(kSpoolMade, "spool-made", "the spool has a folder that says nothing")           \
+  X(kSpoolNoted, "spool-noted", "the spool's folder says what it is for")           \
+  X(kSpoolRoomNoted, "spool-room-noted", "stored frames are noted, still spooled")  \
+  X(kSpoolRoomMade, "spool-room-made", "a pack of the spool is gone")               \
+  X(kSpoolDrained, "spool-drained", "all is in the stores, and still in the spool") \
+  X(kSpoolForgotten, "spool-forgotten", "the spool's folder says nothing any more")
 
 enum class FailPoint {
 #define CHECKPOINT_FAIL_POINT_VALUE(value, name, what) value,

@@ -2,6 +2,7 @@
 #include "core/repair.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -27,6 +28,40 @@ Status check_empty(MetadataStore &metadata, Cancellation &cancel) {
           "name a metadata store that does not exist; what an earlier repair left has to be "
           "removed first"};
 }
+
+// Names that are given once. A database that was put back from a backup knew nothing of what came
+// after it, and may have given the same name to something else.
+class Names {
+ public:
+  explicit Names(const std::vector<const FoundCheckpoint *> &found) {
+    for (const FoundCheckpoint *checkpoint : found) {
+      uint32_t &newest = newest_[stage_of(*checkpoint)];
+      newest = std::max(newest, checkpoint->head.version);
+    }
+  }
+
+  // Whether it is called something else now. In the order of `found`: who comes first keeps it.
+  bool give(FoundCheckpoint &checkpoint) {
+    const auto first = jobs_.emplace(checkpoint.head.fields.job_id, checkpoint.job).first;
+    const bool other_job = first->second != checkpoint.job;
+    const Stage stage = stage_of(checkpoint);
+    const bool other_version = !versions_.insert({stage, checkpoint.head.version}).second;
+    if (other_job) checkpoint.head.fields.job_id = checkpoint.job.to_string();
+    if (other_version) checkpoint.head.version = ++newest_.at(stage);
+    return other_job || other_version;
+  }
+
+ private:
+  using Stage = std::tuple<Uuid, bool, std::string, std::string>;
+  static Stage stage_of(const FoundCheckpoint &checkpoint) {
+    const CheckpointFields &fields = checkpoint.head.fields;
+    return {checkpoint.job, fields.branch.is_scenario, fields.branch.label, fields.stage};
+  }
+
+  std::map<std::string, Uuid> jobs_;
+  std::map<Stage, uint32_t> newest_;
+  std::set<std::pair<Stage, uint32_t>> versions_;
+};
 
 class Repairer {
  public:
@@ -62,8 +97,12 @@ class Repairer {
       return std::tie(a->head.created_at, a->head.version, a->head.id) <
              std::tie(b->head.created_at, b->head.version, b->head.id);
     });
-    for (const FoundCheckpoint *checkpoint : order)
-      CHECKPOINT_RETURN_IF_ERROR(restore(*checkpoint));
+    Names names(order);
+    for (const FoundCheckpoint *found : order) {
+      FoundCheckpoint checkpoint = *found;
+      if (names.give(checkpoint)) tell_renamed(found->head, checkpoint.head);
+      CHECKPOINT_RETURN_IF_ERROR(restore(checkpoint));
+    }
     return metadata_ ? metadata_->take_place_of(marker->metadata_store, cancel_) : Status::ok();
   }
 
@@ -72,17 +111,20 @@ class Repairer {
     if (listener_.loss) listener_.loss(status);
   }
 
+  void tell_renamed(const CheckpointRecord &before, const CheckpointRecord &now) {
+    result_.renamed++;
+    const auto name = [](const CheckpointRecord &head) {
+      return "version " + std::to_string(head.version) + " of '" + head.fields.stage +
+             "' of job '" + head.fields.job_id + "'";
+    };
+    if (listener_.renamed)
+      listener_.renamed("checkpoint " + now.id.to_string() + " is " + name(now) +
+                        " now: there was another " + name(before));
+  }
+
   Status restore(const FoundCheckpoint &found) {
     const CommitChain chain = chain_of(found.commits);
-    if (metadata_) {
-      const Status status = begin(found, chain);
-      if (status.is(Code::kAlreadyExists)) {  // two jobs of one name, or two checkpoints of one
-        result_.packs_unreadable += found.commits.size();
-        lose(status);
-        return Status::ok();
-      }
-      CHECKPOINT_RETURN_IF_ERROR(status);
-    }
+    if (metadata_) CHECKPOINT_RETURN_IF_ERROR(begin(found, chain));
     job_uuid_ = found.job;
     own_packs_.clear();
     brought_.clear();
@@ -107,20 +149,16 @@ class Repairer {
     const CheckpointRecord &head = found.head;
     CHECKPOINT_ASSIGN_OR_RETURN(
         job_, metadata_->ensure_job(head.fields.job_id, found.job, found.identity_key, cancel_));
-    if (job_.uuid != found.job)
-      return {Code::kAlreadyExists,
-              "checkpoint " + head.id.to_string() + " is of another job of the same name"};
     RestoredCheckpoint restored{head.id, head.fields, head.version, head.epoch, head.created_at};
     for (const FoundCommit &commit : chain.commits)
       restored.epoch = std::max(restored.epoch, commit.epoch);
     CHECKPOINT_ASSIGN_OR_RETURN(
         lease_, metadata_->acquire_lease(job_.key, head.fields.branch, head.fields.stage,
                                          this_process(), kLeaseTime, nullptr, cancel_));
-    auto row = metadata_->restore_checkpoint(lease_, restored, cancel_);
-    if (row.is_ok()) checkpoint_ = row->key;
-    if (row.status().is(Code::kAlreadyExists))
-      CHECKPOINT_RETURN_IF_ERROR(metadata_->release_lease(lease_, cancel_));
-    return row.is_ok() ? Status::ok() : row.status();
+    CHECKPOINT_ASSIGN_OR_RETURN(const CheckpointRow row,
+                                metadata_->restore_checkpoint(lease_, restored, cancel_));
+    checkpoint_ = row.key;
+    return Status::ok();
   }
 
   Status restore(const FoundCommit &commit, bool closes) {

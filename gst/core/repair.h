@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "common/cancel.h"
 #include "common/status.h"
@@ -21,6 +22,7 @@ struct RepairResult {
   uint64_t packs = 0;  // that were read
   uint64_t complete = 0, partial = 0;
   uint64_t frames = 0;
+  uint64_t renamed = 0;  // checkpoints whose name another one has
   uint64_t foreign = 0;  // objects with names that are not ours, or of another frame store
   // Losses.
   uint64_t packs_unreadable = 0;  // broken, or contradicting others
@@ -40,6 +42,7 @@ struct RepairResult {
 struct RepairListener {
   std::function<void(uint64_t done, uint64_t total)> progress;  // packs, each read twice
   std::function<void(const Status &)> loss;                     // each one, as it is found
+  std::function<void(const std::string &)> renamed;             // what is called how, and why
 };
 
 // `metadata` nullptr: a dry run, which tells what would come back. Opens what it needs. Ok also

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/retention.h"
 
+#include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 namespace checkpoint {
@@ -36,6 +38,75 @@ class Judge {
   std::map<std::tuple<JobKey, bool, std::string, std::string>, unsigned> complete_;
 };
 
+// Calls `visit` with each row, newest first.
+template <typename Visit>
+Status for_each_checkpoint(MetadataStore &store, CheckpointQuery query, Visit visit,
+                           Cancellation &cancel) {
+  query.include_partial = true;
+  query.limit = kPage;
+  for (;;) {
+    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> rows,
+                                store.list_checkpoints(query, cancel));
+    for (CheckpointRow &row : rows) visit(row);
+    if (rows.size() < kPage) return Status::ok();
+    query.before = rows.back().key;
+  }
+}
+
+// Whether frames of its filtered list lie in checkpoints that it was run from.
+Result<bool> relies_on_others(MetadataStore &store, const CheckpointRow &row,
+                              Cancellation &cancel) {
+  std::span<const uint64_t> list = *row.fields.filtered_frame_sequences;
+  while (!list.empty()) {
+    const auto page = list.first(std::min<size_t>(list.size(), kPage));
+    CHECKPOINT_ASSIGN_OR_RETURN(
+        const auto frames, store.find_frames(row.key, FramePage::Order::kSequence, page, cancel));
+    for (const auto &frame : frames)
+      if (!frame) return true;
+    list = list.subspan(page.size());
+  }
+  return false;
+}
+
+Result<std::vector<CheckpointRow>> find_bereaved(MetadataStore &store,
+                                                 std::span<const CheckpointRow> doomed,
+                                                 Cancellation &cancel) {
+  std::set<std::string> jobs;
+  std::set<Uuid> going;
+  for (const CheckpointRow &row : doomed) {
+    jobs.insert(row.fields.job_id);
+    going.insert(row.id);
+  }
+  std::vector<CheckpointRow> bereaved;
+  for (const std::string &job : jobs) {
+    std::map<Uuid, Uuid> parents;
+    std::vector<CheckpointRow> listed;
+    CheckpointQuery query;
+    query.job_id = job;
+    CHECKPOINT_RETURN_IF_ERROR(for_each_checkpoint(
+        store, query,
+        [&](CheckpointRow &row) {
+          if (!row.fields.parent) return;
+          parents[row.id] = *row.fields.parent;
+          if (row.fields.filtered_frame_sequences && going.count(row.id) == 0)
+            listed.push_back(std::move(row));
+        },
+        cancel));
+    for (CheckpointRow &row : listed) {
+      // Stored parents could form a ring, where somebody wrote them by hand.
+      auto link = parents.find(row.id);
+      for (size_t left = parents.size(); link != parents.end() && left > 0; left--) {
+        if (going.count(link->second) > 0) break;
+        link = parents.find(link->second);
+      }
+      if (link == parents.end() || going.count(link->second) == 0) continue;
+      CHECKPOINT_ASSIGN_OR_RETURN(const bool relies, relies_on_others(store, row, cancel));
+      if (relies) bereaved.push_back(std::move(row));
+    }
+  }
+  return bereaved;
+}
+
 }  // namespace
 
 Result<DeletionPlan> plan_retention(MetadataStore &store, const RetentionPolicy &policy,
@@ -46,17 +117,13 @@ Result<DeletionPlan> plan_retention(MetadataStore &store, const RetentionPolicy 
   query.job_id = policy.job_id;
   query.stage = policy.stage;
   query.branch = policy.branch;
-  query.include_partial = true;
-  query.limit = kPage;
   std::vector<CheckpointRow> doomed;
-  for (;;) {
-    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> rows,
-                                store.list_checkpoints(query, cancel));
-    for (const CheckpointRow &row : rows)
-      if (judge.goes(row)) doomed.push_back(row);
-    if (rows.size() < kPage) break;
-    query.before = rows.back().key;
-  }
+  CHECKPOINT_RETURN_IF_ERROR(for_each_checkpoint(
+      store, query,
+      [&](CheckpointRow &row) {
+        if (judge.goes(row)) doomed.push_back(std::move(row));
+      },
+      cancel));
   return plan_deletion(store, std::move(doomed), cancel);
 }
 
@@ -67,6 +134,7 @@ Result<DeletionPlan> plan_deletion(MetadataStore &store, std::vector<CheckpointR
   std::vector<CheckpointKey> keys;
   for (const CheckpointRow &row : plan.checkpoints) keys.push_back(row.key);
   CHECKPOINT_ASSIGN_OR_RETURN(plan.frees, store.held_only_by(keys, cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(plan.bereaved, find_bereaved(store, plan.checkpoints, cancel));
   return plan;
 }
 

@@ -31,6 +31,9 @@ struct RetentionPolicy {
 struct DeletionPlan {
   std::vector<CheckpointRow> checkpoints;
   PackTotals frees;  // packs that nobody else refers to
+  // They stay, and lose frames of their filtered list that only those that go hold. Only children
+  // of the same job are found.
+  std::vector<CheckpointRow> bereaved;
 };
 
 // What the policy would delete now. Changes nothing, so it is the dry run, too.

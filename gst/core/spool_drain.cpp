@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "common/fail_point.h"
 #include "common/log.h"
 #include "core/copier.h"
 #include "core/running.h"
@@ -191,7 +192,10 @@ Status SpoolDrain::run(std::shared_ptr<Stores> spool, Cancellation &cancel) {
   milliseconds pause = kFirstPause;
   for (;;) {
     const Status status = attempt(cancel);
-    if (status.is_ok()) return entry_->remove();
+    if (status.is_ok()) {
+      fail_point(FailPoint::kSpoolDrained);
+      return entry_->remove();
+    }
     CHECKPOINT_RETURN_IF_ERROR(cancel.check());
     if (!store_is_down(status)) return status;
     bool first = false;
@@ -330,9 +334,11 @@ void SpoolDrain::release(CheckpointWriter &writer, bool all, Cancellation &cance
   note.drained = std::max(note.drained, durable);
   // Before they go, so that nobody looks for them.
   Status status = entry_->write_note(note);
+  fail_point(FailPoint::kSpoolRoomNoted);
   for (auto pack = packs_.begin(); status.is_ok() && pack != end; ++pack) {
     auto rows = spool_->metadata->get_packs({&pack->first, 1}, cancel);
     status = rows.is_ok() ? spool_->frames->remove(rows->front().object, cancel) : rows.status();
+    fail_point(FailPoint::kSpoolRoomMade);
   }
   if (!status.is_ok()) {
     log(LogLevel::kWarning, kArea, "no room is made in the spool: " + status.to_string());

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "common/fail_point.h"
 #include "store/uri.h"
 
 namespace checkpoint {
@@ -95,6 +96,7 @@ Result<std::unique_ptr<SpoolEntry>> SpoolEntry::create(const std::string &spool)
   CHECKPOINT_ASSIGN_OR_RETURN(auto lock, FileLock::take(made + "/" + kLockName, true));
   if (::rename(made.c_str(), path.c_str()) != 0) return failed("can't make", path, errno);
   CHECKPOINT_RETURN_IF_ERROR(sync_folder(spool));
+  fail_point(FailPoint::kSpoolMade);
   return std::unique_ptr<SpoolEntry>(new SpoolEntry(spool, id, std::move(lock)));
 }
 
@@ -188,6 +190,7 @@ Status SpoolEntry::write_note(SpoolNote note) {
     return status;
   }
   CHECKPOINT_RETURN_IF_ERROR(sync_folder(path()));
+  if (!note_) fail_point(FailPoint::kSpoolNoted);
   note_ = std::move(note);
   return Status::ok();
 }
@@ -206,6 +209,7 @@ Result<std::shared_ptr<Stores>> SpoolEntry::open(Cancellation &cancel) const {
 Status SpoolEntry::remove() {
   std::error_code error;
   fs::remove(path() + "/" + kNoteName, error);
+  fail_point(FailPoint::kSpoolForgotten);
   if (!error) fs::remove_all(path(), error);
   if (error) return failed("can't remove", path(), error.value());
   note_.reset();

@@ -311,7 +311,8 @@ CommitBatch CheckpointWriter::Impl::make_batch(const PendingCommit &commit) {
       }
       used.insert(frame.payload.pack);
       (slot->ours ? batch.bytes_new : batch.bytes_reused) += frame.payload.length;
-      if (slot->ours) batch.digests.push_back({slot->record.digest, frame.payload});
+      if (slot->ours)
+        batch.digests.push_back({slot->record.digest, frame.payload, slot->lost_pack});
     }
     if (frame.stream_time != kNone) {
       if (frame.index == 0) first_time = frame.stream_time;

@@ -51,6 +51,7 @@ struct Slot {
   size_t held_bytes = 0;                    // what `input` keeps alive
   std::shared_ptr<PendingPayload> payload;  // null: a frame without bytes
   bool ours = false;                        // this frame brought the payload
+  PackKey lost_pack = 0;                    // where it should have been; 0: nowhere
   bool resolved = false;                    // its payload has a place; protected by Impl::mutex
   bool has_sequence = false;                // it came with it
   bool other_caps = false;                  // than an earlier run had here

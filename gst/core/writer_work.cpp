@@ -169,6 +169,7 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
         return pack.status();
       }
       if (!pack->usable) {
+        if (pack->lost) slot.lost_pack = known->pack;
         slot.ours = true;
         return store_payload(slot, codec, *raw, std::move(copied));
       }
@@ -180,6 +181,7 @@ Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, Payl
       if (!claim.payload->pack) {
         CHECKPOINT_ASSIGN_OR_RETURN(KnownPack pack, pin(claim.payload->ref));
         if (pack.lost) {  // whoever placed it there may hold on to it for long
+          slot.lost_pack = claim.payload->ref.pack;
           slot.payload = std::make_shared<PendingPayload>();
           slot.ours = true;
           return store_payload(slot, codec, *raw, std::move(copied));

@@ -38,6 +38,8 @@ struct FrameStoreRow {
 struct NewDigest {
   Digest digest;
   PayloadRef payload;
+  // A pack that was found to be lost or damaged: what lies there gives its place to `payload`.
+  PackKey instead_of = 0;
 };
 
 // What one commit makes visible. All of it, or nothing.

@@ -60,7 +60,16 @@ Result<CheckpointSelector> parse_checkpoint_name(std::string_view name,
 }
 
 std::string checkpoint_name(const CheckpointRow &row) {
-  return row.fields.job_id + "/" + row.fields.stage + "@" + std::to_string(row.version);
+  const std::string &job = row.fields.job_id, &stage = row.fields.stage;
+  // "a/b" of job "c" is not to be taken for "b" of job "c/a".
+  if (stage.find('/') == std::string::npos)
+    return job + "/" + stage + "@" + std::to_string(row.version);
+  CheckpointUri uri;
+  uri.job_id = job;
+  uri.stage = stage;
+  if (row.fields.branch.is_scenario) uri.scenario = row.fields.branch.label;
+  uri.version = row.version;
+  return format_checkpoint_uri(uri);
 }
 
 }  // namespace checkpoint::tool

@@ -23,6 +23,7 @@ constexpr Count kCounts[] = {
     {"complete", "complete checkpoints", &RepairResult::complete},
     {"partial", "partial checkpoints", &RepairResult::partial},
     {"frames", "frames", &RepairResult::frames},
+    {"renamed", "checkpoints whose name another one had", &RepairResult::renamed},
     {"foreign", "objects of others", &RepairResult::foreign},
     {"packs_unreadable", "lost: packs that are broken", &RepairResult::packs_unreadable},
     {"packs_missing", "lost: packs that are gone", &RepairResult::packs_missing},
@@ -72,6 +73,7 @@ int run_repair(Call &call) {
     RepairListener listener;
     listener.progress = [&](uint64_t done, uint64_t total) { progress.update(done, total); };
     listener.loss = [&](const Status &loss) { call.out().warning(loss.message()); };
+    listener.renamed = [&](const std::string &what) { call.out().warning(what); };
     status = repair(**frames, dry_run ? nullptr : metadata->get(), listener, result, call.cancel());
   }
   if (!status.is_ok()) return call.fail(status);

@@ -47,6 +47,9 @@ void show_plan(Call &call, const DeletionPlan &plan) {
   table.flush();
   call.out().line("frees " + count_text(plan.frees.packs, "pack", "packs") + ", " +
                   bytes_text(plan.frees.bytes));
+  for (const CheckpointRow &row : plan.bereaved)
+    call.out().warning(checkpoint_name(row) +
+                       " stays, and frames of its filtered list lie only in what goes");
 }
 
 // `result`: nullptr in a dry run.
@@ -54,6 +57,9 @@ void print_json(Call &call, const DeletionPlan &plan, const DeletionResult *resu
   Json json;
   json.begin_object().key("checkpoints").begin_array();
   for (const CheckpointRow &row : plan.checkpoints) checkpoint_json(json, row);
+  json.end_array();
+  json.key("bereaved").begin_array();
+  for (const CheckpointRow &row : plan.bereaved) json.value(row.id.to_string());
   json.end_array();
   json.field("packs_freed", plan.frees.packs).field("bytes_freed", plan.frees.bytes);
   json.key("done");

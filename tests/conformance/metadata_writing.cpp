@@ -334,6 +334,29 @@ GST_START_TEST(g15_payloads_are_found_by_their_digest) {
 }
 GST_END_TEST
 
+GST_START_TEST(g15_a_payload_whose_pack_is_lost_gives_its_place_to_the_new_one) {
+  Fixture f(__i__);
+  f.add_checkpoint("decode");
+  CommitBatch first = f.next_commit(2);
+  first.digests = {{digest_of(1), first.frames[0].payload},
+                   {digest_of(2), first.frames[1].payload}};
+  f.commit(first);
+  CommitBatch second = f.next_commit(2);
+  const PackKey lost = first.frames[0].payload.pack;
+  second.digests = {{digest_of(1), second.frames[0].payload, lost},
+                    {digest_of(3), second.frames[1].payload, lost}};
+  f.commit(second);
+  ck_assert(find(f, digest_of(1)) == second.frames[0].payload);
+  ck_assert(find(f, digest_of(2)) == first.frames[1].payload);
+  ck_assert(find(f, digest_of(3)) == second.frames[1].payload);
+  // Another writer that found the same loss comes too late.
+  CommitBatch third = f.next_commit(1);
+  third.digests = {{digest_of(1), third.frames[0].payload, lost}};
+  f.commit(third);
+  ck_assert(find(f, digest_of(1)) == second.frames[0].payload);
+}
+GST_END_TEST
+
 GST_START_TEST(g23_payloads_in_condemned_packs_are_not_found) {
   Fixture f(__i__);
   f.add_checkpoint("decode");
@@ -446,6 +469,8 @@ void checkpoint::conformance::add_writing_tests(TCase *tc, int stores) {
   tcase_add_loop_test(tc, a_commit_is_all_or_nothing, 0, stores);
   tcase_add_loop_test(tc, packs_are_known_from_their_intent_on, 0, stores);
   tcase_add_loop_test(tc, g15_payloads_are_found_by_their_digest, 0, stores);
+  tcase_add_loop_test(tc, g15_a_payload_whose_pack_is_lost_gives_its_place_to_the_new_one, 0,
+                      stores);
   tcase_add_loop_test(tc, g23_payloads_in_condemned_packs_are_not_found, 0, stores);
   tcase_add_loop_test(tc, g23_pins_hold_or_say_that_they_came_too_late, 0, stores);
   tcase_add_loop_test(tc, g23_a_commit_that_uses_a_condemned_pack_is_refused, 0, stores);

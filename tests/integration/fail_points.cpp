@@ -5,6 +5,7 @@
 
 #include <signal.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,7 @@ struct Way {
   // The first ones may be of packs whose frames are not yet in order.
   unsigned kill_before_at = 0;  // commits after which that is killed; 0: it comes to its end
   std::string line;
+  bool spool = false;  // the line goes through one, and so does the one that finishes it
 };
 
 const std::string kFilm = SmallFilm::line();
@@ -36,6 +38,7 @@ const Way kWays[] = {
     {"an object for each frame", "", 0, kFilm + kSink + "pack-size=0 "},
     {"a resumed run", kFilm + kSink, 12, kFilm + kSink + "resume=true "},
     {"a stream that fails", "", 0, kFilm + "identity error-after=20 ! " + kSink},
+    {"frames that go through a spool", "", 0, kFilm + kSink, true},
 };
 
 // True when the line was killed at the step.
@@ -49,13 +52,14 @@ bool killed_at(const std::string &step, const Way &way, const SmallFilm &film) {
   }
   Launch::Options options;
   options.environment = {"GST_CHECKPOINT_FAIL_POINT=" + step};
-  Launch launch(way.line, options);
+  const std::string spool = way.spool ? " spool=" + place.file("spool") : "";
+  Launch launch(way.line + spool, options);
   if (launch.wait() != -SIGKILL) return false;
   place.must_hold_what_was_announced(launch);
   place.must_load();
   place.must_be_consistent();
   // It may have been the last thing that was to be done.
-  Launch again(kFilm + kSink + "resume=true");
+  Launch again(kFilm + kSink + "resume=true" + spool);
   ck_assert_msg(again.wait() == 0 && again.errors().empty(), "%s, %s: %s", step.c_str(), way.what,
                 again.tail().c_str());
   place.look_at_all_again();
@@ -64,6 +68,9 @@ bool killed_at(const std::string &step, const Way &way, const SmallFilm &film) {
   ck_assert_msg(
       place.value("SELECT state FROM checkpoint ORDER BY version DESC LIMIT 1") == "complete",
       "%s, %s", step.c_str(), way.what);
+  if (way.spool)
+    for (const auto &found : std::filesystem::directory_iterator(place.file("spool")))
+      ck_assert_msg(!found.is_directory(), "%s: %s is left", step.c_str(), found.path().c_str());
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include "core/collector.h"
 #include "core/reader.h"
 #include "core/repack.h"
+#include "core/repair.h"
 #include "core/retention.h"
 #include "support/check.h"
 #include "support/home.h"
@@ -165,6 +166,27 @@ struct Lost : Home {
     place.reset();
     drop_metadata();
   }
+  std::set<std::string> objects() {
+    std::set<std::string> names;
+    const auto add = [&](const ObjectInfo &object) { return names.insert(object.name).second; };
+    ck_assert(place->stores->frames->list("", add, cancel).is_ok());
+    return names;
+  }
+  // As a database is that was put back: of what is stored since, it knows nothing.
+  void go_back_to(const std::set<std::string> &then) {
+    std::set<std::string> since;
+    for (const std::string &name : objects())
+      if (then.count(name) == 0) since.insert(name);
+    place->frames->hide_in_listings(since);
+    const std::shared_ptr<FaultyFrameStore> frames = place->frames;
+    lose_metadata();
+    const auto metadata = must(StoreRegistry::instance().make_metadata_store(metadata_store()));
+    RepairResult result;
+    const Status status = repair(*frames, metadata.get(), {}, result, cancel);
+    ck_assert_msg(status.is_ok(), "%s", status.to_string().c_str());
+    ck_assert(result.lossless());
+    open();
+  }
   void open() { place = std::make_unique<Place>(frame_store(), metadata_store()); }
 
   Cancellation cancel;
@@ -256,6 +278,44 @@ GST_START_TEST(g12_what_was_repacked_comes_back) {
 }
 GST_END_TEST
 
+GST_START_TEST(g12_what_got_one_name_twice_comes_back_under_two) {
+  for (const bool other_job : {false, true}) {
+    Lost lost;
+    if (!other_job) lost.store("decode", 0, 3);
+    const std::set<std::string> backup = lost.objects();
+    const CheckpointRow first = lost.store("decode", 0, 10);
+    lost.go_back_to(backup);
+    const CheckpointRow second = lost.store("decode", 3, 9);
+    ck_assert(first.version == second.version && first.id != second.id);
+    CheckpointFields child;
+    child.parent = second.id;
+    lost.store("detect", 3, 9, child);
+    const CheckpointRow third = lost.store("decode", 0, 4);
+    ck_assert_int_eq(third.version, second.version + 1);
+    lost.lose_metadata();
+
+    JsonTree dry = tool_json(0, {"repair", "--dry-run"});
+    JsonTree done = tool_json(0, {"repair", "--yes"});
+    for (const char *count : {"packs", "complete", "partial", "frames", "renamed", "lossless"})
+      EQUAL(at(done, count), at(dry, count));
+    // Of the other job all that there is: what came before it keeps its name.
+    EQUAL(at(done, "renamed"), other_job ? "3" : "1");
+    EQUAL(at(done, "complete"), other_job ? "4" : "5");
+    tool_json(0, {"verify", "--data"});
+    const auto shown = [](const CheckpointRow &row) {
+      return tool_json(0, {"show", row.id.to_string()});
+    };
+    EQUAL(at(shown(first), "frames"), "10");
+    EQUAL(at(shown(first), "job_id"), "street");
+    EQUAL(at(shown(first), "version"), std::to_string(first.version));
+    EQUAL(at(shown(second), "frames"), "6");
+    EQUAL(at(shown(second), "version"), std::to_string(second.version + (other_job ? 0 : 2)));
+    ck_assert((at(shown(second), "job_id") == "street") == !other_job);
+    EQUAL(at(shown(third), "version"), std::to_string(third.version));
+  }
+}
+GST_END_TEST
+
 GST_START_TEST(g12_what_is_lost_with_a_pack_is_counted) {
   Lost lost;
   const CheckpointRow decode = lost.store("decode", 0, 10);
@@ -299,6 +359,7 @@ static Suite *repair_suite() {
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g12_lost_metadata_come_back_from_the_frame_store_alone);
   tcase_add_test(tc, g12_what_was_repacked_comes_back);
+  tcase_add_test(tc, g12_what_got_one_name_twice_comes_back_under_two);
   tcase_add_test(tc, g12_what_is_lost_with_a_pack_is_counted);
   return suite;
 }

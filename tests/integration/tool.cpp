@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -217,6 +218,56 @@ GST_START_TEST(g18_a_scenario_is_shown_only_when_it_is_asked_for) {
   tool_says(1, {"show", "street/detect"});
   EQUAL(at(tool_json(0, {"show", "street/detect", "--scenario", "dim"}), "id"), dim.id.to_string());
   tool_says(1, {"show", "street/detect", "--scenario", ""});
+}
+GST_END_TEST
+
+// "a/b" of job "c" and "b" of job "c/a" are told apart, and each is found by what is shown.
+GST_START_TEST(g35_names_with_a_slash_are_shown_so_that_they_are_found) {
+  Place place;
+  const CheckpointRow rows[] = {place.add("c/a", "b"), place.add("c", "a/b"),
+                                place.add("c", "a/b", {true, "dim"})};
+  std::set<std::string> names;
+  for (const CheckpointRow &row : rows) {
+    JsonTree plan = tool_json(0, {"rm", "--dry-run", row.id.to_string()});
+    const std::string name = at(plan, "checkpoints[0].checkpoint");
+    names.insert(name);
+    EQUAL(at(tool_json(0, {"show", name}), "id"), row.id.to_string());
+  }
+  ck_assert_int_eq(names.size(), std::size(rows));
+  ck_assert(names.count("c/a/b@1") == 1);
+}
+GST_END_TEST
+
+GST_START_TEST(g20_rm_names_the_children_whose_filtered_list_needs_what_goes) {
+  Place place;
+  const CheckpointRow decode = place.add("street", "decode", {}, 6);
+  const auto child = [&](const char *stage, const Uuid &parent, uint64_t frames,
+                         std::vector<uint64_t> list) {
+    CheckpointMaker maker(place.stores, "street", stage, {}, false, parent, std::move(list));
+    maker.add_caps("video/x-raw, format=(string)GRAY8");
+    for (uint64_t i = 0; i < frames; i++) {
+      MadeFrame frame;
+      frame.payload = made_payload(i, 100);
+      maker.add_frame(frame);
+    }
+    return maker.complete();
+  };
+  const CheckpointRow whole = child("whole", decode.id, 6, {1, 3});
+  const CheckpointRow list = child("list", decode.id, 0, {1, 3});
+  const CheckpointRow grandchild = child("grandchild", whole.id, 1, {0, 5});
+  const std::string line = "frames of its filtered list";
+
+  JsonTree plan = tool_json(0, {"rm", "--dry-run", "street/decode"});
+  EQUAL(at(plan, "bereaved[0]"), grandchild.id.to_string());
+  EQUAL(at(plan, "bereaved[1]"), list.id.to_string());
+  EQUAL(at(plan, "bereaved[2]"), "(none)");
+  ToolRun run = run_tool({"rm", "--dry-run", "street/decode"});
+  ck_assert(contains(run.error_output, "street/list@1 stays, and " + line));
+  // Whoever goes along, or needs nothing, is not named.
+  plan = tool_json(0, {"rm", "-n", "street/decode", "street/list", "street/grandchild"});
+  EQUAL(at(plan, "bereaved[0]"), "(none)");
+  plan = tool_json(0, {"rm", "-n", "street/list"});
+  EQUAL(at(plan, "bereaved[0]"), "(none)");
 }
 GST_END_TEST
 
@@ -439,6 +490,8 @@ static Suite *tool_suite() {
   tcase_add_test(tc, list_shows_jobs_and_their_checkpoints);
   tcase_add_test(tc, show_tells_all_about_a_checkpoint);
   tcase_add_test(tc, g18_a_scenario_is_shown_only_when_it_is_asked_for);
+  tcase_add_test(tc, g35_names_with_a_slash_are_shown_so_that_they_are_found);
+  tcase_add_test(tc, g20_rm_names_the_children_whose_filtered_list_needs_what_goes);
   tcase_add_test(tc, g35_hostile_names_come_out_as_they_are_and_harmless);
   tcase_add_test(tc, a_verification_that_was_stopped_goes_on);
   tcase_add_test(tc, g09_verify_lists_exactly_the_broken_frames);

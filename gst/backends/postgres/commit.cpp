@@ -145,7 +145,7 @@ Status write_caps_and_events(Connection &db, const CommitBatch &batch) {
 Status write_digests(Connection &db, const Lease &lease, const CommitBatch &batch) {
   if (batch.digests.empty()) return Status::ok();
   std::vector<std::optional<std::string_view>> identities;
-  std::vector<int64_t> packs, offsets, lengths, raw_lengths, checksums, codecs, contents;
+  std::vector<int64_t> packs, offsets, lengths, raw_lengths, checksums, codecs, contents, lost;
   for (const NewDigest &digest : batch.digests) {
     const PayloadRef &ref = digest.payload;
     identities.emplace_back(bytes_of(digest.digest));
@@ -156,6 +156,7 @@ Status write_digests(Connection &db, const Lease &lease, const CommitBatch &batc
     checksums.push_back(static_cast<int64_t>(ref.checksum));
     codecs.push_back(static_cast<int64_t>(ref.codec));
     contents.push_back(static_cast<int64_t>(ref.content));
+    if (digest.instead_of != 0) lost.push_back(digest.instead_of);
   }
   // Sorted, so that two commits don't wait for each other; one of each, since a statement can't
   // meet a row twice. A digest whose pack no longer serves gives its place to the new payload.
@@ -171,10 +172,10 @@ Status write_digests(Connection &db, const Lease &lease, const CommitBatch &batc
       "\"offset\" = excluded.\"offset\", length = excluded.length, "
       "raw_length = excluded.raw_length, checksum = excluded.checksum, codec = excluded.codec, "
       "content = excluded.content WHERE NOT EXISTS (SELECT FROM @pack AS old "
-      "WHERE old.key = digest.pack AND old.state = 'ready')");
+      "WHERE old.key = digest.pack AND old.state = 'ready' AND old.key <> ALL ($10))");
   return query
       .bind(lease.job, identities, packs, offsets, lengths, raw_lengths, checksums, codecs,
-            contents)
+            contents, lost)
       .run();
 }
 

@@ -116,13 +116,16 @@ Status write_digests(Connection &db, const Lease &lease, const CommitBatch &batc
       "?6, ?7, ?8, ?9) ON CONFLICT (job, frame_store, identity) DO UPDATE SET pack = "
       "excluded.pack, offset = excluded.offset, length = excluded.length, raw_length = "
       "excluded.raw_length, checksum = excluded.checksum, codec = excluded.codec, content = "
-      "excluded.content WHERE (SELECT state FROM pack WHERE key = digest.pack) IS NOT 'ready'");
+      "excluded.content WHERE digest.pack = ?10 OR (SELECT state FROM pack WHERE key = "
+      "digest.pack) "
+      "IS NOT 'ready'");
   for (const NewDigest *digest : digests) {
     const PayloadRef &ref = digest->payload;
     CHECKPOINT_RETURN_IF_ERROR(query
                                    .bind(lease.job, digest->digest, ref.pack, ref.offset,
                                          ref.length, ref.raw_length, ref.checksum,
-                                         static_cast<int>(ref.codec), static_cast<int>(ref.content))
+                                         static_cast<int>(ref.codec), static_cast<int>(ref.content),
+                                         digest->instead_of)
                                    .run());
   }
   return Status::ok();
