@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -125,6 +126,14 @@ std::optional<std::string> Launch::wait_for(const std::string &text) {
   while (auto line = next_line())
     if (line->find(text) != std::string::npos) return line;
   return std::nullopt;
+}
+
+void Launch::listen(int milliseconds) {
+  pollfd ready{output_fd_, POLLIN, 0};
+  if (::poll(&ready, 1, milliseconds) <= 0) return;
+  char buffer[65536];
+  const ssize_t got = ::read(output_fd_, buffer, sizeof buffer);
+  if (got > 0) output_.append(buffer, static_cast<size_t>(got));
 }
 
 void Launch::send(int signal) {

@@ -41,6 +41,8 @@ class Launch {
   // The next line that holds `text`, this one and those before it taken; nullopt: it ended (or
   // closed its output) before.
   std::optional<std::string> wait_for(const std::string &text);
+  // Takes what it says now, and waits so long at most for it to say something.
+  void listen(int milliseconds);
   // SIGKILL at once; what it had said until then can still be read.
   void kill();
   void send(int signal);

@@ -77,10 +77,12 @@ BusLog run_line(const std::string &line) {
 
 namespace {
 
-sqlite3 *open_database(const std::string &path) {
+constexpr int kPatienceMs = 20000;  // the last writer may be closing it
+
+sqlite3 *open_database(const std::string &path, int patience_ms = kPatienceMs) {
   sqlite3 *db = nullptr;
   ck_assert_int_eq(sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr), SQLITE_OK);
-  sqlite3_busy_timeout(db, 20000);  // the last writer may be closing it
+  sqlite3_busy_timeout(db, patience_ms);
   return db;
 }
 
@@ -103,8 +105,9 @@ DatabaseLock::DatabaseLock(const std::string &database) : db_(open_database(data
 
 DatabaseLock::~DatabaseLock() { sqlite3_close(db_); }
 
-std::string query_value(const std::string &database, const std::string &sql) {
-  sqlite3 *db = open_database(database);
+std::string query_value(const std::string &database, const std::string &sql,
+                        std::optional<int> patience_ms) {
+  sqlite3 *db = open_database(database, patience_ms.value_or(kPatienceMs));
   sqlite3_stmt *statement = nullptr;
   ck_assert_msg(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK, "%s",
                 sqlite3_errmsg(db));

@@ -4,6 +4,7 @@
 
 #include <gst/gst.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,9 @@ BusLog wait_for_end(GstElement *pipeline);
 BusLog run_line(const std::string &line);
 
 // The value that `sqlite3` would print for a query of one value.
-std::string query_value(const std::string &database, const std::string &sql);
+// '' also where somebody else writes for longer than the patience, of 20 s without one.
+std::string query_value(const std::string &database, const std::string &sql,
+                        std::optional<int> patience_ms = {});
 // Runs statements past our stores.
 void change_database(const std::string &database, const std::string &sql);
 // Holds a database's write lock, as another program may.
