@@ -19,8 +19,8 @@
 
 #include "support/check.h"
 #include "support/durable_place.h"
-#include "support/fault_proxy.h"
 #include "support/pipeline.h"
+#include "support/wires.h"
 
 using namespace checkpoint;
 
@@ -34,60 +34,50 @@ const char *const kFed =
 // A process that is fed the film bit by bit, with wires of its own to its servers.
 class Writer {
  public:
-  Writer(const SmallFilm &film, const Home &home, bool resume) : film_(film) {
-    Launch::Options options;
-    options.input = true;
-    if (store_pair().frames != "file") {
-      wires_.push_back(std::make_unique<FaultProxy>(s3_port()));
-      options.environment.push_back("GST_CHECKPOINT_FRAME_STORE=" +
-                                    home.frame_store(wires_.back()->port()));
-    }
-    if (store_pair().rows == "postgres") {
-      wires_.push_back(std::make_unique<FaultProxy>(postgres_port()));
-      options.environment.push_back("GST_CHECKPOINT_METADATA_STORE=" +
-                                    home.metadata_store(wires_.back()->port()));
-    }
-    launch_ = std::make_unique<Launch>(kFed + DurablePlace::sink() + (resume ? "resume=true" : ""),
-                                       options);
-    ck_assert(fcntl(launch_->input(), F_SETFL, O_NONBLOCK) == 0);
+  Writer(const SmallFilm &film, const Home &home, bool resume)
+      : film_(film),
+        wires_(home),
+        launch_(kFed + DurablePlace::sink() + (resume ? "resume=true" : ""),
+                {.environment = wires_.environment(), .input = true}) {
+    ck_assert(fcntl(launch_.input(), F_SETFL, O_NONBLOCK) == 0);
   }
 
-  const Launch &launch() const { return *launch_; }
-  bool has_wires() const { return !wires_.empty(); }
+  const Launch &launch() const { return launch_; }
+  bool has_wires() const { return wires_.any(); }
   bool stopped() const { return stopped_; }
   bool has_ended() const {
     siginfo_t info = {};
-    return waitid(P_PID, static_cast<id_t>(launch_->pid()), &info, WEXITED | WNOHANG | WNOWAIT) ==
+    return waitid(P_PID, static_cast<id_t>(launch_.pid()), &info, WEXITED | WNOHANG | WNOWAIT) ==
                0 &&
            info.si_pid != 0;
   }
   // As many of the frames as it takes now; after the last one the stream ends. False: that is over.
   bool feed(size_t frames) {
-    if (launch_->input() < 0) return false;
+    if (launch_.input() < 0) return false;
     const size_t size = std::min(frames * SmallFilm::kFrameBytes, film_.bytes.size() - fed_);
-    const ssize_t written = ::write(launch_->input(), film_.bytes.data() + fed_, size);
+    const ssize_t written = ::write(launch_.input(), film_.bytes.data() + fed_, size);
     if (written > 0) fed_ += static_cast<size_t>(written);
-    if (fed_ == film_.bytes.size() || (written < 0 && errno == EPIPE)) launch_->close_input();
-    return launch_->input() >= 0;
+    if (fed_ == film_.bytes.size() || (written < 0 && errno == EPIPE)) launch_.close_input();
+    return launch_.input() >= 0;
   }
-  void listen() { launch_->listen(kLookMs); }
+  void listen() { launch_.listen(kLookMs); }
   void stop(bool yes) {
     if (stopped_ == yes) return;
-    launch_->send(yes ? SIGSTOP : SIGCONT);
+    launch_.send(yes ? SIGSTOP : SIGCONT);
     stopped_ = yes;
   }
   void cut_off(bool yes) {
-    for (const auto &wire : wires_) wire->set_away(yes);
+    wires_.cut(yes);
     away_ = yes;
   }
   bool away() const { return away_; }
-  void kill() { launch_->kill(); }
-  int wait() { return launch_->wait(); }
+  void kill() { launch_.kill(); }
+  int wait() { return launch_.wait(); }
 
  private:
   const SmallFilm &film_;
-  std::vector<std::unique_ptr<FaultProxy>> wires_;
-  std::unique_ptr<Launch> launch_;
+  Wires wires_;
+  Launch launch_;
   size_t fed_ = 0;
   bool stopped_ = false, away_ = false;
 };

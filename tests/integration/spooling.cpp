@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A sink with a spool, as a user runs it, while the frame store is away.
-#include <cstdio>
 #include <filesystem>
-#include <optional>
 #include <string>
 
 #include "support/check.h"
 #include "support/durable_place.h"
-#include "support/fault_proxy.h"
 #include "support/home.h"
 #include "support/launch.h"
+#include "support/wires.h"
 
 using namespace checkpoint;
 
@@ -19,25 +17,13 @@ namespace {
 class SpoolPlace : public DurablePlace {
  public:
   explicit SpoolPlace(const SmallFilm &film) : DurablePlace(film) {
-    if (store_pair().frames != "file") wire_.emplace(s3_port());
     Launch first(SmallFilm::line() + sink(), options());
     ck_assert_msg(first.wait() == 0, "%s", first.tail().c_str());
   }
   std::string spooling() const { return SmallFilm::line() + sink() + "spool=" + file("spool"); }
   // With it a run may find the store away.
-  Launch::Options options() const {
-    Launch::Options options;
-    if (wire_) options.environment = {"GST_CHECKPOINT_FRAME_STORE=" + frame_store(wire_->port())};
-    return options;
-  }
-  void set_away(bool away) {
-    const std::string here = frames(), elsewhere = frames() + ".away";
-    if (wire_)
-      wire_->set_away(away);
-    else
-      ck_assert(std::rename((away ? here : elsewhere).c_str(), (away ? elsewhere : here).c_str()) ==
-                0);
-  }
+  Launch::Options options() const { return {.environment = wires_.environment()}; }
+  void set_away(bool away) { wires_.cut_frames(away); }
   std::string of_version(uint64_t version, const std::string &column) const {
     return value("SELECT " + column +
                  " FROM checkpoint WHERE version = " + std::to_string(version));
@@ -48,7 +34,7 @@ class SpoolPlace : public DurablePlace {
   }
 
  private:
-  std::optional<FaultProxy> wire_;  // to a server
+  Wires wires_{*this};
 };
 
 }  // namespace
