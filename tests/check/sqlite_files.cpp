@@ -324,49 +324,6 @@ GST_START_TEST(databases_in_memory_live_by_their_name) {
 }
 GST_END_TEST
 
-GST_START_TEST(g31_a_page_of_a_long_list_costs_what_a_short_one_does) {
-  Fixture f(std::make_unique<SqlitePlace>());
-  f.add_checkpoint("decode");
-  std::unique_ptr<SqlAccess> sql = f.place->sql();
-  // Jobs and stages take turns; every seventh is partial.
-  auto fill = [&](int from, int to) {
-    MUST(sql->execute(
-        "WITH RECURSIVE n (i) AS (VALUES (" + std::to_string(from) +
-        ") UNION ALL SELECT i + 1 FROM n WHERE i + 1 < " + std::to_string(to) +
-        ") INSERT INTO checkpoint (id, job, is_scenario, scenario_label, stage, stage_index, "
-        "version, state, frames_prefix, stage_output_key, stats, config_snapshot, "
-        "config_overrides, config_declared, video_path, profile_name) SELECT "
-        "printf('00000000-0000-4000-8000-%012d', i), 1, i % 5 = 0, iif(i % 5 = 0, 'dim', ''), "
-        "'stage ' || (i % 3), 0, i, iif(i % 7 = 0, 'partial', 'complete'), '', '', '', '', '', "
-        "'', '', '' FROM n"));
-  };
-  auto costs = [&] {
-    std::vector<uint64_t> steps;
-    for (int choice = 0; choice < 16; choice++) {
-      CheckpointQuery query;
-      query.limit = 50;
-      if (choice & 1) query.job_id = "street";
-      if (choice & 2) query.stage = "stage 1";
-      if (choice & 4) query.branch = Branch{};
-      query.include_partial = (choice & 8) != 0;
-      query.before = 1000;
-      const uint64_t before = *f.place->work_done();
-      ck_assert_int_eq(static_cast<int>(MUST(f.store->list_checkpoints(query, f.cancel)).size()),
-                       50);
-      steps.push_back(*f.place->work_done() - before);
-    }
-    return steps;
-  };
-  fill(1, 1000);
-  const std::vector<uint64_t> few = costs();
-  fill(1000, 100000);
-  const std::vector<uint64_t> many = costs();
-  for (size_t i = 0; i < few.size(); i++)
-    ck_assert_msg(few[i] > 0 && many[i] <= 2 * few[i], "list %d: %d steps became %d",
-                  static_cast<int>(i), static_cast<int>(few[i]), static_cast<int>(many[i]));
-}
-GST_END_TEST
-
 // The queries of docs/stores/sqlite.md work as they stand there, and it names every column.
 GST_START_TEST(the_documented_queries_and_columns_are_there) {
   const char *source = g_getenv("GST_CHECKPOINT_SOURCE");
@@ -421,7 +378,6 @@ static Suite *sqlite_files_suite() {
   tcase_add_test(tc, g03_a_full_disk_is_no_space_and_loses_no_commit);
   tcase_add_test(tc, the_journal_is_as_chosen_and_stays_small);
   tcase_add_test(tc, databases_in_memory_live_by_their_name);
-  tcase_add_test(tc, g31_a_page_of_a_long_list_costs_what_a_short_one_does);
   tcase_add_test(tc, the_documented_queries_and_columns_are_there);
   return suite;
 }

@@ -340,6 +340,7 @@ GST_START_TEST(g26_a_rare_match_costs_the_same_in_a_long_checkpoint) {
     return f.checkpoint.key;
   };
   const CheckpointKey small = fill("short", 1, 100), large = fill("long", 5, 10000);
+  f.place->gather_statistics();
   const std::vector<Condition> conditions{
       is(Field::kLabel, std::string("rare")), is(Field::kTrack, int64_t{5}),
       all(Kind::kAnd, {is(Field::kLabel, std::string("rare")),
@@ -357,7 +358,8 @@ GST_START_TEST(g26_a_rare_match_costs_the_same_in_a_long_checkpoint) {
       return *f.place->work_done() - before;
     };
     const uint64_t short_cost = cost(small), long_cost = cost(large);
-    ck_assert_msg(short_cost > 0 && long_cost <= 2 * short_cost, "%d steps became %d",
+    // Each of the twenty rows may lie in a block of its own.
+    ck_assert_msg(short_cost > 0 && long_cost <= 2 * short_cost + 20, "%d steps became %d",
                   static_cast<int>(short_cost), static_cast<int>(long_cost));
   }
   // What is common costs what a page of it costs, and so do the detections themselves.

@@ -49,6 +49,8 @@ class MetadataStorePlace {
   virtual void wait_until_a_call_waits() {}
   // A measure of the rows that the stores here have touched so far.
   virtual std::optional<uint64_t> work_done() { return std::nullopt; }
+  // What a server does by itself when a table has grown.
+  virtual void gather_statistics() {}
 };
 
 struct MetadataStoreCase {

@@ -123,6 +123,22 @@ GST_START_TEST(g14_every_field_that_was_given_comes_back) {
 }
 GST_END_TEST
 
+GST_START_TEST(g16_no_frame_is_a_checkpoint_too) {
+  Home home;
+  must_succeed(
+      "videotestsrc num-buffers=0 ! video/x-raw,format=GRAY8,width=64,height=48 ! "
+      "checkpointsink job-id=j stage=s");
+  ck_assert(home.value("SELECT state FROM stage_checkpoints") == "complete");
+  ck_assert(home.value("SELECT frames FROM checkpoint") == "0");
+  ck_assert(home.value("SELECT frames_manifest FROM stage_checkpoints") == "{}");
+  must_succeed(kPlay + "! filesink location=" + home.file("played.raw"));
+  ck_assert(contents(home.file("played.raw")).empty());
+  // It is a stage like any other: what is run from it is empty, too.
+  must_succeed(kPlay + "! checkpointsink stage=next");
+  ck_assert(home.value("SELECT count(*) FROM stage_checkpoints WHERE state = 'complete'") == "2");
+}
+GST_END_TEST
+
 GST_START_TEST(g18_a_scenario_and_the_base_never_stand_in_for_each_other) {
   Home home;
   const auto film = [](int frames) {
@@ -278,6 +294,7 @@ static Suite *promises_suite() {
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g09_a_flipped_byte_is_found_and_the_rest_still_plays);
   tcase_add_test(tc, g14_every_field_that_was_given_comes_back);
+  tcase_add_test(tc, g16_no_frame_is_a_checkpoint_too);
   tcase_add_test(tc, g18_a_scenario_and_the_base_never_stand_in_for_each_other);
   tcase_add_test(tc, g21_of_two_writers_of_a_stage_one_commits);
   tcase_add_test(tc, g22_a_writer_that_was_stopped_past_its_lease_commits_no_more);

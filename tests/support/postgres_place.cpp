@@ -154,6 +154,23 @@ void PostgresPlace::wait_until_a_call_waits() {
   }
 }
 
+std::optional<uint64_t> PostgresPlace::work_done() {
+  // An extension that not every server has.
+  auto rows = PostgresAccess(postgres_server())
+                  .query(
+                      "SELECT coalesce(sum(shared_blks_hit + shared_blks_read), 0) FROM "
+                      "pg_stat_statements WHERE query LIKE '%" +
+                      schema_ + "%'");
+  if (!rows.is_ok()) return std::nullopt;
+  return std::strtoull((*rows)[0][0].c_str(), nullptr, 10);
+}
+
+void PostgresPlace::gather_statistics() {
+  PostgresAccess access(postgres_server(), schema_);
+  for (const char *table : {"checkpoint", "frame", "event", "detection", "job"})
+    must(access.execute(std::string("ANALYZE ") + table));
+}
+
 std::string postgres_setting(const std::string &name) {
   std::string value;
   PQconninfoOption *options = PQconninfoParse(postgres_server().c_str(), nullptr);

@@ -51,6 +51,8 @@ class PostgresPlace : public MetadataStorePlace {
   bool make_released(int version) override;
   std::shared_ptr<void> lock_out_writers() override;
   void wait_until_a_call_waits() override;
+  std::optional<uint64_t> work_done() override;  // blocks
+  void gather_statistics() override;
 
  private:
   const std::string query_, server_;

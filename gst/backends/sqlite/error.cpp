@@ -11,8 +11,10 @@ namespace checkpoint::sqlite {
 namespace {
 
 Status no_space(const std::string &where) {
-  return {Code::kNoSpace, "no space left for the database " + where,
-          "free some space on its disk, then go on with resume=true"};
+  return {
+      Code::kNoSpace, "no space left for the database " + where,
+      "free some space on its disk (reading takes 64 KiB, too); what was being stored goes on with "
+      "resume=true"};
 }
 
 Status denied(const std::string &where, const std::string &why) {
