@@ -20,8 +20,8 @@ namespace checkpoint::tool {
 Result<CheckpointSelector> parse_checkpoint_name(std::string_view name,
                                                  const std::optional<std::string> &scenario);
 
-// "street/detect@3", or the URI where the stage holds a '/'. It is found by this; that of a scenario
-// with --scenario.
+// "street/detect@3", or the URI where the stage holds a '/'. It is found by this; that of a
+// scenario with --scenario.
 std::string checkpoint_name(const CheckpointRow &row);
 
 }  // namespace checkpoint::tool
