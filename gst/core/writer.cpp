@@ -64,6 +64,7 @@ CheckpointWriter::~CheckpointWriter() {
   if (!impl.room.wait_until(lock, until, [&] { return impl.threads == 0; }))
     log(LogLevel::kWarning, "writer", "a store does not answer; its thread is left behind");
   impl.left_behind = true;
+  if (impl.threads > 0) impl.keep_inputs();
   auto handles = std::exchange(impl.handles, {});
   std::vector<std::thread> ended;
   for (auto &[thread, gone] : handles) {
@@ -96,6 +97,19 @@ Status CheckpointWriter::Impl::start_thread(void (Impl::*body)()) {
   }
   threads++;
   return Status::ok();
+}
+
+// Of frames that a thread which is left behind may still look at. They are never let go: by the
+// time that thread is back, what they are made of may have been shut down with the process.
+void CheckpointWriter::Impl::keep_inputs() {
+  static std::mutex keeping;
+  static auto &kept = *new std::vector<std::unique_ptr<FrameInput>>;
+  std::lock_guard lock(keeping);
+  const auto keep = [](Slot &slot) {
+    if (slot.input) kept.push_back(std::move(slot.input));
+  };
+  for (const auto &slot : slots) keep(*slot);
+  for (const auto &[index, slot] : compared) keep(*slot);
 }
 
 void CheckpointWriter::Impl::observe(const std::function<void(WriterObserver &)> &call) {

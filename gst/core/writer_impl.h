@@ -238,6 +238,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   Status start_thread(void (Impl::*body)());
   void observe(const std::function<void(WriterObserver &)> &call);
   void release_input(Slot &slot);
+  void keep_inputs();  // call with `mutex` held
   // Runs a store's call with the lease that is in force, which is not renewed meanwhile.
   template <typename Call>
   auto with_lease(Call call) {

@@ -75,9 +75,12 @@ Slot *CheckpointWriter::Impl::take() {
 }
 
 void CheckpointWriter::Impl::release_input(Slot &slot) {
+  std::unique_lock lock(mutex);
   if (!slot.input) return;
-  slot.input.reset();
-  std::lock_guard lock(mutex);
+  std::unique_ptr<FrameInput> input = std::move(slot.input);
+  lock.unlock();
+  input.reset();
+  lock.lock();
   stats.queued_bytes -= slot.held_bytes;
   stats.queued_frames--;
   room.notify_all();
@@ -107,8 +110,8 @@ Status CheckpointWriter::Impl::identify(Slot &slot) {
 }
 
 Status CheckpointWriter::Impl::resolve(Slot &slot, FrameDigester &digester, PayloadCodec &codec) {
-  CHECKPOINT_RETURN_IF_ERROR(identify(slot));
   FrameInput &input = *slot.input;
+  CHECKPOINT_RETURN_IF_ERROR(identify(slot));
   FrameRecord &record = slot.record;
   const bool stored_before = record.row.index < stored_frames();
   if (earlier && !stored_before) CHECKPOINT_RETURN_IF_ERROR(await_compared(slot));

@@ -20,8 +20,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kOldestServer = 130000;
-// How long a server has to say that it stopped.
+// By how much the server's own time-out comes before ours.
 constexpr milliseconds kGrace{1000};
+// How long a server has to say that it stopped: less than a sink's stop-timeout, which waits for
+// it.
+constexpr milliseconds kAnswerTime{500};
 constexpr size_t kCopyPiece = 256 * 1024;
 
 }  // namespace
@@ -82,7 +85,7 @@ Status Connection::begin_command() {
 
 void Connection::ask_to_stop() {
   stopping_ = true;
-  deadline_ = std::chrono::steady_clock::now() + kGrace;
+  deadline_ = std::chrono::steady_clock::now() + kAnswerTime;
   PGcancel *request = PQgetCancel(conn_);
   if (request == nullptr) return;
   try {
