@@ -121,6 +121,8 @@ SpoolDrain::SpoolDrain(std::shared_ptr<SpoolEntry> entry, const CheckpointFields
       target_(target),
       shared_(std::make_shared<Shared>()) {
   target_.options.instance = entry_->note()->instance;
+  // What may be left out was, before it came into the spool.
+  target_.options.leaky = Leaky::kNo;
   if (entry_->note()->resume) return;
   shared_->id = entry_->note()->checkpoint;
   shared_->hold(true);
@@ -328,23 +330,19 @@ void SpoolDrain::release(CheckpointWriter &writer, bool all, Cancellation &cance
     durable = std::max(durable, drained_ + writer.stats().frames_compared);
     if (packs_.front().second >= durable) return;
   }
-  auto end = std::find_if(packs_.begin(), packs_.begin() + static_cast<ptrdiff_t>(done),
-                          [&](const auto &pack) { return pack.second >= durable; });
   SpoolNote note = *entry_->note();
   note.drained = std::max(note.drained, durable);
   // Before they go, so that nobody looks for them.
   Status status = entry_->write_note(note);
   fail_point(FailPoint::kSpoolRoomNoted);
-  for (auto pack = packs_.begin(); status.is_ok() && pack != end; ++pack) {
-    auto rows = spool_->metadata->get_packs({&pack->first, 1}, cancel);
+  for (size_t n = 0; status.is_ok() && n < done && packs_.front().second < durable; n++) {
+    auto rows = spool_->metadata->get_packs({&packs_.front().first, 1}, cancel);
     status = rows.is_ok() ? spool_->frames->remove(rows->front().object, cancel) : rows.status();
+    if (status.is_ok()) packs_.erase(packs_.begin());  // not removed, and counted, twice
     fail_point(FailPoint::kSpoolRoomMade);
   }
-  if (!status.is_ok()) {
+  if (!status.is_ok())
     log(LogLevel::kWarning, kArea, "no room is made in the spool: " + status.to_string());
-    return;
-  }
-  packs_.erase(packs_.begin(), end);
 }
 
 }  // namespace checkpoint

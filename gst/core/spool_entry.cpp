@@ -68,6 +68,16 @@ struct KeyFile {
   GKeyFile *const file;
 };
 
+Result<std::vector<Uuid>> entries_in(const std::string &spool) {
+  std::vector<Uuid> ids;
+  std::error_code error;
+  for (fs::directory_iterator found(spool, error), end; !error && found != end;
+       found.increment(error))
+    if (auto id = Uuid::parse(found->path().filename().string())) ids.push_back(*id);
+  if (error) return failed("can't list", spool, error.value());
+  return ids;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<FileLock>> FileLock::take(const std::string &path, bool make) {
@@ -102,10 +112,7 @@ Result<std::unique_ptr<SpoolEntry>> SpoolEntry::create(const std::string &spool)
 
 Result<std::vector<std::unique_ptr<SpoolEntry>>> SpoolEntry::claim_all(const std::string &spool) {
   std::vector<std::unique_ptr<SpoolEntry>> entries;
-  std::error_code error;
-  std::vector<Uuid> ids;
-  for (const fs::directory_entry &found : fs::directory_iterator(spool, error))
-    if (auto id = Uuid::parse(found.path().filename().string())) ids.push_back(*id);
+  CHECKPOINT_ASSIGN_OR_RETURN(const std::vector<Uuid> ids, entries_in(spool));
   for (const Uuid &id : ids) {
     CHECKPOINT_ASSIGN_OR_RETURN(
         auto lock, FileLock::take(spool + "/" + id.to_string() + "/" + kLockName, false));
@@ -150,12 +157,10 @@ Status SpoolEntry::read_note() {
 
 Status SpoolEntry::write_note(SpoolNote note) {
   if (note.order == 0) {
-    std::error_code error;
     note.order = 1;
-    for (const fs::directory_entry &found : fs::directory_iterator(spool_, error)) {
-      auto id = Uuid::parse(found.path().filename().string());
-      if (!id) continue;
-      SpoolEntry other(spool_, *id, nullptr);
+    CHECKPOINT_ASSIGN_OR_RETURN(const std::vector<Uuid> ids, entries_in(spool_));
+    for (const Uuid &id : ids) {
+      SpoolEntry other(spool_, id, nullptr);
       if (other.read_note().is_ok() && other.note())
         note.order = std::max(note.order, other.note()->order + 1);
     }

@@ -159,6 +159,7 @@ void CheckpointWriter::Impl::seal(bool last) {
   open_pack.reset();
 
   for (size_t i = 0; i < frames; i++) {
+    meta_bytes -= slots.front()->meta_bytes;
     commit->slots.push_back(std::move(slots.front()));
     slots.pop_front();
   }

@@ -49,6 +49,7 @@ struct Slot {
   FrameRecord record;
   std::unique_ptr<FrameInput> input;        // until its payload is encoded or found
   size_t held_bytes = 0;                    // what `input` keeps alive
+  size_t meta_bytes = 0;                    // of its record, once it is resolved
   std::shared_ptr<PendingPayload> payload;  // null: a frame without bytes
   bool ours = false;                        // this frame brought the payload
   PackKey lost_pack = 0;                    // where it should have been; 0: nowhere
@@ -197,6 +198,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   std::shared_ptr<OpenPack> open_pack;   // what the payloads in it are placed in
   std::vector<PendingCommit::PlainObject> plain_objects;
   uint64_t plain_bytes = 0;
+  size_t meta_bytes = 0;                      // of resolved `slots`
   std::optional<SteadyTime> oldest_unsealed;  // since when a resolved frame waits for a commit
   bool close_sealed = false;  // the last commit of a complete checkpoint is on its way
 
@@ -266,6 +268,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   uint64_t unsealed_bytes() const;
   // A place for one more sealed pack. The bound is what a crash makes a resumed run send again.
   bool commit_room() const { return commits.size() < max_puts; }
+  void set_resolved(Slot &slot);
   void hand_over(Slot &slot, std::unique_lock<std::mutex> &lock);
 
   // --- writer_commit.cpp: the control thread
@@ -365,6 +368,7 @@ inline constexpr size_t kFramesPerCommit = 4096;
 // are so many that one is worth it.
 inline constexpr size_t kMaxEventBytes = 8 << 20;
 inline constexpr size_t kEventBytesPerCommit = 1 << 20;
+inline constexpr size_t kMetaBytesPerCommit = 8 << 20;
 // A payload this long gets a pack of its own.
 inline constexpr uint64_t kLonePayload = 8 << 20;
 

@@ -180,6 +180,12 @@ bool CheckpointWriter::Impl::Patience::again(const Status &status) {
 // again.
 Status CheckpointWriter::Impl::recover_outcome(const CommitBatch &batch,
                                                Cancellation &cancellation) {
+  // Somebody else may have had it meanwhile, and may be gone again. What is ours still stays so.
+  CHECKPOINT_RETURN_IF_ERROR(patiently(cancellation, [&] {
+    return with_lease([&](const Lease &l) {
+      return stores->metadata->renew_lease(l, options.lease, cancellation);
+    });
+  }));
   // A new epoch waits the old transaction out, so what is read after it is final.
   auto taken = patiently(cancellation, [&]() -> Status {
     std::unique_lock lock(lease_in_use);

@@ -66,6 +66,10 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
       bytes += part.size();
     }
     commit.plain_objects.clear();
+    {
+      std::lock_guard lock(mutex);
+      stats.bytes_put += bytes;
+    }
     inflight->set_done(*commit.plain_pack, Status::ok(), commit.plain_pack->key, bytes, {});
   }
 

@@ -36,13 +36,20 @@ void CheckpointWriter::Impl::work() {
   }
 }
 
+// Call with `mutex` held.
+void CheckpointWriter::Impl::set_resolved(Slot &slot) {
+  slot.resolved = true;
+  for (const MetaBlob &meta : slot.record.metas) slot.meta_bytes += meta.body.size();
+  meta_bytes += slot.meta_bytes;
+}
+
 // The frame may be part of a commit from here on; `slot` is gone for the caller.
 void CheckpointWriter::Impl::hand_over(Slot &slot, std::unique_lock<std::mutex> &lock) {
-  slot.resolved = true;
+  set_resolved(slot);
   bool first = !oldest_unsealed;
   if (first) oldest_unsealed = std::chrono::steady_clock::now();
   if (first || draining || flush_wanted()) poke_control();
-  if (slots.size() < kFramesPerCommit) return;
+  if (slots.size() < kFramesPerCommit && meta_bytes < kMetaBytesPerCommit) return;
   put_room.wait(lock, [&] { return aborted || commit_room(); });
   if (!aborted) seal(false);
 }
@@ -357,7 +364,7 @@ Status CheckpointWriter::Impl::store_payload(Slot &slot, PayloadCodec &codec, By
   stats.bytes_new += ref.length;
   bool full = lone || unsealed_bytes() >= target;
   // Marked first, so that a frame that fills a pack is committed with it.
-  slot.resolved = true;
+  set_resolved(slot);
   if (full && commit_room())
     seal(false);
   else

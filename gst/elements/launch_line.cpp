@@ -217,7 +217,9 @@ class LineParser {
   }
 
   Status take_property(const std::string &token, size_t equals) {
-    const std::string key = token.substr(0, equals), value = token.substr(equals + 1);
+    std::string key = token.substr(0, equals);
+    const std::string value = token.substr(equals + 1);
+    std::replace(key.begin(), key.end(), '_', '-');  // as GObject does
     if (!groups_.empty() && !groups_.back())
       return key == "name" ? Status::ok()
                            : not_understood(token, "a bin in parentheses has no settings here");

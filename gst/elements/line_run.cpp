@@ -18,7 +18,9 @@ constexpr guint kStopTimeout = 10000;
 
 // Where a tap stores is where its stage is read from. Not as part of the line, which GStreamer
 // logs: it may hold secrets.
-std::vector<Override> source_settings(const LaunchLine::Element &tap, const PlanRequest &request) {
+std::vector<Override> source_settings(const LineStages &stages, size_t stage,
+                                      const PlanRequest &request) {
+  const LaunchLine::Element &tap = stages.line().elements()[stage];
   std::vector<Override> settings;
   if (!request.frame_store.empty())
     settings.push_back({tap.name, "frame-store", request.frame_store});
@@ -27,7 +29,7 @@ std::vector<Override> source_settings(const LaunchLine::Element &tap, const Plan
   for (const char *key : {"frame-store", "metadata-store", "endpoint-uri", "region",
                           "force-path-style", "request-timeout", "retry-attempts", "ca-file",
                           "s3-client", "access-key", "secret-access-key"})
-    if (const auto value = tap.property(key)) settings.push_back({tap.name, key, *value});
+    if (const auto value = stages.setting(stage, key)) settings.push_back({tap.name, key, *value});
   return settings;
 }
 
@@ -84,7 +86,7 @@ Result<ElementPtr> LineRun::make(const StagePlan &plan) {
     CHECKPOINT_ASSIGN_OR_RETURN(text, line.text_from(*plan.start, "checkpointsrc checkpoint-id=" +
                                                                       plan.from->id.to_string()));
     CHECKPOINT_ASSIGN_OR_RETURN(removed, line.removed_by(*plan.start));
-    overrides = source_settings(line.elements()[*plan.start], request_);
+    overrides = source_settings(stages_, *plan.start, request_);
   }
   for (const Override &override : stages_.overrides())
     if (auto element = line.find(override.element); !element || !removed.contains(*element))
@@ -103,10 +105,11 @@ Result<ElementPtr> LineRun::make(const StagePlan &plan) {
 }
 
 Status LineRun::set_up_stage(GstElement *element, size_t stage, const StagePlan &plan) const {
-  const LaunchLine::Element &written = stages_.line().elements()[stage];
   const auto set = [&](const char *name, const auto &value) {
-    if (!written.property(name)) g_object_set(element, name, value, nullptr);
+    if (!stages_.setting(stage, name)) g_object_set(element, name, value, nullptr);
   };
+  // What is complete is told by messages.
+  g_object_set(element, "post-messages", TRUE, nullptr);
   set("job-id", request_.job_id.c_str());
   if (!request_.frame_store.empty()) set("frame-store", request_.frame_store.c_str());
   if (!request_.metadata_store.empty()) set("metadata-store", request_.metadata_store.c_str());

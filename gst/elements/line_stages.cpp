@@ -39,8 +39,9 @@ Result<Override> parse_override(const std::string &text) {
     return Status(Code::kInvalidArgument,
                   "\"" + text.substr(0, equals) + "\" is no setting of an element",
                   "write ELEMENT.PROPERTY=VALUE, as in facedetect0.scale-factor=1.1");
-  return Override{text.substr(0, dot), text.substr(dot + 1, equals - dot - 1),
-                  text.substr(equals + 1)};
+  std::string property = text.substr(dot + 1, equals - dot - 1);
+  std::replace(property.begin(), property.end(), '_', '-');  // as GObject does
+  return Override{text.substr(0, dot), std::move(property), text.substr(equals + 1)};
 }
 
 // Null: the element has none of that name.
@@ -126,6 +127,14 @@ Result<LineStages> LineStages::make(LaunchLine line, const std::vector<Override>
     stages.shown_overrides_.push_back(pspec ? shown_setting(pspec, override.value) : std::nullopt);
   }
   return stages;
+}
+
+std::optional<std::string> LineStages::setting(size_t element, const std::string &property) const {
+  const LaunchLine::Element &written = line_.elements()[element];
+  std::optional<std::string> value = written.property(property);
+  for (const Override &override : overrides_)
+    if (override.element == written.name && override.property == property) value = override.value;
+  return value;
 }
 
 std::string LineStages::declared(size_t stage, const std::string &parent) const {

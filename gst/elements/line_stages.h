@@ -34,6 +34,8 @@ class LineStages {
 
   const LaunchLine &line() const { return line_; }
   const std::vector<Override> &overrides() const { return overrides_; }
+  // What an element's property is set to: by an override, else in the line.
+  std::optional<std::string> setting(size_t element, const std::string &property) const;
   // As the sink or tap of that stage will record it (elements/pipeline_config.h), when it is run
   // from `parent`, the id of a checkpoint of the stage before it; '' for a first stage.
   std::string declared(size_t stage, const std::string &parent) const;

@@ -24,7 +24,7 @@ std::shared_ptr<CheckpointWriter> Recorder::writer() const {
   return writer_;
 }
 
-// The writer that caps and events go to. Null: they are kept for the next version.
+// The writer that caps and events go to. Null: the pad keeps them for the next version.
 std::shared_ptr<CheckpointWriter> Recorder::taking() const { return ending_ ? nullptr : writer(); }
 
 bool Recorder::start(const RecorderSettings &settings) {
@@ -178,6 +178,7 @@ Recorder::Answer Recorder::event(GstEvent *event, const WaitFunction &wait) {
   const bool kept =
       (gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_STICKY) != 0 ||
       GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP;
+  if (ending_ && !kept && drain(wait) != GST_FLOW_OK) return Answer::kFailed;
   if (!ending_ && !writer() && !kept) open_next();
   auto current = taking();
   while (current) {
@@ -262,7 +263,9 @@ namespace {
 // A path for what lies in a file; anything else without what may be secret in it.
 std::string readable_path(const std::string &uri) {
   if (uri.rfind("file://", 0) == 0) {
-    if (GCharPtr path{g_filename_from_uri(uri.c_str(), nullptr, nullptr)}) return path.get();
+    // A file's name is any bytes, and a row's text is UTF-8.
+    if (GCharPtr path{g_filename_from_uri(uri.c_str(), nullptr, nullptr)})
+      return GCharPtr(g_utf8_make_valid(path.get(), -1)).get();
   }
   return mask_uri(uri);
 }

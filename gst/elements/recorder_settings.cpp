@@ -21,6 +21,12 @@ Result<CheckpointFields> checked_fields(const RecorderSettings &s) {
   if (!s.parent_id.empty()) {
     CHECKPOINT_ASSIGN_OR_RETURN(given.parent, parse_checkpoint_id("parent-id", s.parent_id));
   }
+  for (const auto &[name, text] :
+       {std::pair("video-path", &s.video_path), std::pair("profile-name", &s.profile_name),
+        std::pair("stage-output-key", &s.stage_output_key)})
+    if (!g_utf8_validate(text->c_str(), -1, nullptr))
+      return Status(Code::kInvalidArgument, std::string(name) + " is not UTF-8",
+                    "write what is not as \\x… or %…, as you like");
   if (!codec_available(s.writer.codec))
     return Status(Code::kUnsupported,
                   std::string("this build has no codec ") + codec_name(s.writer.codec));

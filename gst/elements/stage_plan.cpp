@@ -173,6 +173,9 @@ class Planner {
     }
     for (size_t stage : line_.stages()) {
       if (done.contains(stage) || usable_.contains(stage)) continue;
+      // What may have left frames out can't be compared; it is begun anew.
+      const std::string leaky = stages_.setting(stage, "leaky").value_or("no");
+      if (leaky != "no" && leaky != "0") continue;
       ids_.erase(stage);
       CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> found,
                                   rows(stage, own_branch(), true));

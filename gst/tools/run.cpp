@@ -65,10 +65,10 @@ class RunLine {
 };
 
 // Null: nothing was stored yet.
-Result<std::shared_ptr<MetadataStore>> open_rows(Call &call, const LaunchLine &line) {
+Result<std::shared_ptr<MetadataStore>> open_rows(Call &call, const LineStages &stages) {
   std::string uri = call.metadata_store();
-  for (size_t stage : line.stages())
-    uri = line.elements()[stage].property("metadata-store").value_or(uri);
+  for (size_t stage : stages.line().stages())
+    uri = stages.setting(stage, "metadata-store").value_or(uri);
   CHECKPOINT_ASSIGN_OR_RETURN(auto store, StoreRegistry::instance().make_metadata_store(uri));
   CHECKPOINT_ASSIGN_OR_RETURN(const bool exists, store->exists(call.cancel()));
   if (!exists) return std::shared_ptr<MetadataStore>();
@@ -177,7 +177,7 @@ int run_run(Call &call) {
   for (const std::string &source : stages->unknown_inputs())
     call.out().note("what " + source +
                     " reads can't be told from what it read before; --restart takes it anew");
-  auto rows = open_rows(call, stages->line());
+  auto rows = open_rows(call, *stages);
   if (!rows.is_ok()) return call.fail(rows.status());
   auto plan = plan_stages(*stages, request, rows->get(), call.cancel());
   if (!plan.is_ok()) return call.fail(plan.status());

@@ -114,6 +114,29 @@ GST_START_TEST(a_run_with_a_spool_is_as_one_without) {
 }
 GST_END_TEST
 
+// What is in the spool is not left out on its way to the stores.
+GST_START_TEST(g07_leaky_is_for_what_comes_not_for_what_was_spooled) {
+  SpoolPlace place;
+  auto news = std::make_shared<News>();
+  place.set(SpoolPlace::Away::kBoth);
+  WriterOptions options = small_packs();
+  options.max_buffers = 4;
+  options.leaky = Leaky::kDownstream;
+  {
+    Run run(place, news, false, 0, options);
+    for (uint64_t n = 0; n < 60; n += 3) {
+      run.feed(n, n + 3);
+      ck_assert(run.flush(n + 1));
+      news->wait_for_spooled(n + 3);
+    }
+    place.set(SpoolPlace::Away::kNobody);
+    run.must_finish();
+    ck_assert_uint_eq(run.stats().frames_dropped, 0);
+  }
+  must_hold(place, place.list(false).front(), 60);
+}
+GST_END_TEST
+
 GST_START_TEST(stores_that_go_away_within_a_run_get_all_of_it_later) {
   for (const SpoolPlace::Away away : kAways) {
     SpoolPlace place;
@@ -439,6 +462,7 @@ static Suite *spool_suite() {
   TCase *tc = tcase_create("spool");
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, a_run_with_a_spool_is_as_one_without);
+  tcase_add_test(tc, g07_leaky_is_for_what_comes_not_for_what_was_spooled);
   tcase_add_test(tc, stores_that_go_away_within_a_run_get_all_of_it_later);
   tcase_add_test(tc, stores_that_are_away_from_the_start_get_all_of_it_later);
   tcase_add_test(tc, what_stays_in_the_spool_is_told_and_goes_first_at_the_next_start);

@@ -312,6 +312,28 @@ GST_START_TEST(g07_a_slow_store_makes_the_stream_wait) {
 }
 GST_END_TEST
 
+// Also where no pixel is new: what hangs on frames is as much memory.
+GST_START_TEST(g07_large_metas_do_not_wait_for_a_commit) {
+  Place place;
+  auto news = std::make_shared<News>();
+  WriterOptions options = small_packs();
+  options.pack_size = 16 << 20;
+  CheckpointWriter writer(place.opener(), options, news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  for (uint64_t n = 0; n < 40; n++) {
+    auto frame = std::make_unique<FakeFrame>(frame_bytes(0));
+    frame->meta_values = {{"mask", Bytes(1 << 20, static_cast<std::byte>(n))}};
+    std::unique_ptr<FrameInput> input = std::move(frame);
+    ck_assert(writer.push(input, {}, {}).is_ok());
+  }
+  ck_assert(writer.finish({}, kPatience).is_ok());
+  const WriterStats stats = writer.stats();
+  ck_assert_uint_ge(stats.commits, 4);
+  ck_assert_uint_eq(stats.frames_stored, 40);
+  ck_assert_uint_ge(stats.bytes_put, 40u << 20);
+}
+GST_END_TEST
+
 GST_START_TEST(g07_leaky_counts_every_drop_and_warns_once) {
   for (Leaky leaky : {Leaky::kUpstream, Leaky::kDownstream}) {
     Place place;
@@ -463,6 +485,7 @@ static Suite *writer_suite() {
   tcase_add_test(tc, g03_a_put_that_fails_makes_nothing_visible);
   tcase_add_test(tc, a_pack_that_is_stored_stays_stored);
   tcase_add_test(tc, g07_a_slow_store_makes_the_stream_wait);
+  tcase_add_test(tc, g07_large_metas_do_not_wait_for_a_commit);
   tcase_add_test(tc, g07_leaky_counts_every_drop_and_warns_once);
   tcase_add_test(tc, g07_a_flush_does_not_wait_for_what_was_dropped);
   tcase_add_test(tc, g08_a_buffer_is_let_go_before_the_next_is_waited_for);

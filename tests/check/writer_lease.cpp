@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "support/gate.h"
+#include "support/pipeline.h"
+#include "support/temp_dir.h"
 #include "support/writer_place.h"
 
 using namespace checkpoint;
@@ -220,6 +222,34 @@ GST_START_TEST(g04_a_lost_answer_to_a_commit_stores_it_once) {
 }
 GST_END_TEST
 
+// While the answer to a commit was lost, another writer had the stage, and is gone again.
+GST_START_TEST(g22_a_lease_that_another_had_meanwhile_is_lost) {
+  TempDir folder;
+  const std::string database = folder.file("c.db");
+  Place place("memory://frames-" + Uuid::random().to_string(), "sqlite://" + database);
+  auto news = std::make_shared<News>();
+  std::atomic<int> commits{0};
+  place.metadata->before("commit", [&](Cancellation &cancel) -> Status {
+    if (++commits != 2) return Status::ok();
+    change_database(database, "UPDATE stage_lease SET expires_at = expires_at - 1");
+    LeaseOwner other;
+    other.host = "elsewhere";
+    other.instance = Uuid::random();
+    const JobRow job = **place.stores->metadata->find_job("street", cancel);
+    auto taken = place.stores->metadata->acquire_lease(job.key, {}, "decode", other,
+                                                       milliseconds(60000), nullptr, cancel);
+    ck_assert_msg(taken.is_ok(), "%s", taken.status().to_string().c_str());
+    ck_assert(place.stores->metadata->release_lease(*taken, cancel).is_ok());
+    return Status(Code::kUnknownOutcome, "connection lost");
+  });
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  for (int i = 0; i < 20; i++) (void)push(writer, i);
+  ck_assert(writer.finish({}, kPatience).is(Code::kLeaseLost));
+  ck_assert_int_eq(news->errors.size(), 1);
+}
+GST_END_TEST
+
 static Suite *writer_lease_suite() {
   Suite *suite = suite_create("writer_lease");
   TCase *tc = tcase_create("writer_lease");
@@ -233,6 +263,7 @@ static Suite *writer_lease_suite() {
   tcase_add_test(tc, a_lease_that_can_not_be_renewed_at_once_is_not_lost);
   tcase_add_test(tc, g21_a_lost_lease_ends_the_writer);
   tcase_add_test(tc, g21_a_second_writer_is_refused_by_name);
+  tcase_add_test(tc, g22_a_lease_that_another_had_meanwhile_is_lost);
   tcase_add_test(tc, g04_a_lost_answer_to_a_commit_stores_it_once);
   return suite;
 }

@@ -401,6 +401,42 @@ GST_START_TEST(g31_a_page_of_a_long_list_costs_what_a_short_one_does) {
 }
 GST_END_TEST
 
+GST_START_TEST(g31_what_other_jobs_hold_costs_nothing) {
+  Fixture f(__i__);
+  std::unique_ptr<SqlAccess> sql = f.place->sql();
+  if (!sql || !f.place->work_done()) return;
+  f.add_checkpoint("decode");
+  f.complete();
+  const auto cost = [&] {
+    f.place->gather_statistics();
+    CheckpointQuery query;
+    query.job_id = "street";
+    query.stage = "decode";
+    query.branch = Branch{};
+    query.limit = 1;
+    const uint64_t before = *f.place->work_done();
+    ck_assert_uint_eq(MUST(f.store->list_checkpoints(query, f.cancel)).size(), 1);
+    return *f.place->work_done() - before;
+  };
+  const uint64_t alone = cost();
+  const JobRow other = f.add_job("another");
+  std::string rows;
+  for (int i = 1; i <= 20000; i++)
+    rows += (i == 1 ? "('00000000-0000-4000-8000-" : ", ('00000000-0000-4000-8000-") +
+            std::to_string(100000000000 + i) + "', " + std::to_string(other.key) +
+            ", 1 = 0, '', 'decode', 0, " + std::to_string(i) +
+            ", 'complete', '', '', '', '', '', '', '', '')";
+  MUST(sql->execute(
+      "INSERT INTO checkpoint (id, job, is_scenario, scenario_label, stage, stage_index, version, "
+      "state, frames_prefix, stage_output_key, stats, config_snapshot, config_overrides, "
+      "config_declared, video_path, profile_name) VALUES " +
+      rows));
+  const uint64_t among_many = cost();
+  ck_assert_msg(among_many <= 2 * alone + 10, "%d steps became %d", static_cast<int>(alone),
+                static_cast<int>(among_many));
+}
+GST_END_TEST
+
 void checkpoint::conformance::add_reading_tests(TCase *tc, int stores) {
   tcase_add_loop_test(tc, g18_lists_hold_what_was_asked_for, 0, stores);
   tcase_add_loop_test(tc, an_unknown_checkpoint_is_not_found, 0, stores);
@@ -411,5 +447,6 @@ void checkpoint::conformance::add_reading_tests(TCase *tc, int stores) {
   tcase_add_loop_test(tc, g25_a_time_finds_the_frame_shown_then, 0, stores);
   tcase_add_loop_test(tc, packs_come_in_the_order_asked_for, 0, stores);
   tcase_add_loop_test(tc, g26_a_page_costs_the_same_in_a_long_checkpoint, 0, stores);
+  tcase_add_loop_test(tc, g31_what_other_jobs_hold_costs_nothing, 0, stores);
   tcase_add_loop_test(tc, g31_a_page_of_a_long_list_costs_what_a_short_one_does, 0, stores);
 }

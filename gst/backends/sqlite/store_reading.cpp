@@ -17,7 +17,12 @@ Status list_state(Connection &db, const CheckpointQuery &query, CheckpointState 
                     "AND c.key < ?2";
   if (query.job_id) sql += " AND c.job = (SELECT key FROM job WHERE job_id = ?4)";
   if (query.stage) sql += " AND c.stage = ?5";
-  if (query.branch) sql += " AND c.is_scenario = ?6 AND c.scenario_label = ?7";
+  // The `+` keeps the branch's index, in which nearly all are of the base, from being preferred to
+  // the job's.
+  if (query.branch && query.job_id)
+    sql += " AND +c.is_scenario = ?6 AND +c.scenario_label = ?7";
+  else if (query.branch)
+    sql += " AND c.is_scenario = ?6 AND c.scenario_label = ?7";
   sql += " ORDER BY c.key DESC LIMIT ?3";
   Query select = db.query(sql);
   const Branch branch = query.branch.value_or(Branch{});
