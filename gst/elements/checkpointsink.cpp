@@ -156,11 +156,13 @@ static gboolean gst_checkpoint_sink_event(GstBaseSink *sink, GstEvent *event) {
       break;
     case GST_EVENT_CAPS:
       break;  // through set_caps()
+    case GST_EVENT_FLUSH_STOP:
+      // It ends a flush whatever became of what is stored.
+      static_cast<void>(recorder.event(event, [] { return GST_FLOW_FLUSHING; }));
+      break;
     default:
       if (gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED)
-        answer = recorder.event(event, GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP
-                                           ? [] { return GST_FLOW_FLUSHING; }
-                                           : wait_for_playing(sink));
+        answer = recorder.event(event, wait_for_playing(sink));
   }
   if (answer == Recorder::Answer::kTaken) {
     gst_event_unref(event);

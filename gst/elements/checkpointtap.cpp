@@ -172,7 +172,8 @@ static gboolean gst_checkpoint_tap_sink_event(GstPad *pad, GstObject *parent, Gs
     case GST_EVENT_FLUSH_STOP:
       recorder.resume(Recorder::Interrupt::kUnlock);
       gst_segment_init(&self->priv->segment, GST_FORMAT_UNDEFINED);
-      answer = recorder.event(event, flushing);
+      // It ends a flush whatever became of what is stored.
+      static_cast<void>(recorder.event(event, flushing));
       break;
     case GST_EVENT_CAPS: {
       GstCaps *caps = nullptr;

@@ -408,6 +408,35 @@ GST_START_TEST(a_run_from_a_stage_makes_none_of_the_elements_before_it) {
 }
 GST_END_TEST
 
+// What may have left frames out can't be compared with what comes again: it is begun anew.
+GST_START_TEST(g06_a_leaky_stage_is_not_resumed) {
+  for (const std::string leaky : {"", " leaky=downstream"}) {
+    Place place;
+    const std::string line = place.line("identity error-after=5 ! checkpointtap stage=first" + leaky +
+                                        place.stores() + "! ");
+    Run crashed(place, line, kJob);
+    ck_assert(!crashed.runner->run(crashed.plan, crashed.cancel).status.is_ok());
+    Run again(place, line, kJob);
+    ck_assert(again.status.is_ok());
+    ck_assert_int_eq(again.plan.resumed.count(again.stages->line().stages()[0]), leaky.empty());
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(what_is_set_for_a_tap_counts_as_if_the_line_said_it) {
+  Place place;
+  const auto override = parse_override("checkpointtap0.stop_timeout=60000");
+  ck_assert(override.is_ok());
+  std::string line = place.line();
+  line.replace(line.find("stage=detect"), 12, "stage=detect commit_timeout=5000");
+  Run run(place, line, kJob, {*override});
+  const auto &stages = run.stages->line().stages();
+  ck_assert(run.stages->setting(stages[0], "stop-timeout") == "60000");
+  ck_assert(!run.stages->setting(stages[1], "stop-timeout"));
+  ck_assert(run.stages->setting(stages[1], "commit-timeout") == "5000");
+}
+GST_END_TEST
+
 GST_START_TEST(settings_that_can_not_be_are_named) {
   Place place;
   auto line = LaunchLine::parse({place.line()});
@@ -441,6 +470,8 @@ static Suite *line_run_suite() {
   tcase_add_test(tc, the_furthest_stage_that_is_done_is_the_start);
   tcase_add_test(tc, a_stale_stage_is_shown_and_not_taken);
   tcase_add_test(tc, a_run_from_a_stage_makes_none_of_the_elements_before_it);
+  tcase_add_test(tc, g06_a_leaky_stage_is_not_resumed);
+  tcase_add_test(tc, what_is_set_for_a_tap_counts_as_if_the_line_said_it);
   tcase_add_test(tc, settings_that_can_not_be_are_named);
   return suite;
 }

@@ -419,11 +419,12 @@ GST_START_TEST(g31_what_other_jobs_hold_costs_nothing) {
     return *f.place->work_done() - before;
   };
   const uint64_t alone = cost();
-  const JobRow other = f.add_job("another");
+  std::vector<JobRow> others;
+  for (int i = 0; i < 200; i++) others.push_back(f.add_job("another " + std::to_string(i)));
   std::string rows;
   for (int i = 1; i <= 20000; i++)
     rows += (i == 1 ? "('00000000-0000-4000-8000-" : ", ('00000000-0000-4000-8000-") +
-            std::to_string(100000000000 + i) + "', " + std::to_string(other.key) +
+            std::to_string(100000000000 + i) + "', " + std::to_string(others[i % 200].key) +
             ", 1 = 0, '', 'decode', 0, " + std::to_string(i) +
             ", 'complete', '', '', '', '', '', '', '', '')";
   MUST(sql->execute(
