@@ -412,8 +412,8 @@ GST_END_TEST
 GST_START_TEST(g06_a_leaky_stage_is_not_resumed) {
   for (const std::string leaky : {"", " leaky=downstream"}) {
     Place place;
-    const std::string line = place.line("identity error-after=5 ! checkpointtap stage=first" + leaky +
-                                        place.stores() + "! ");
+    const std::string line = place.line("identity error-after=5 ! checkpointtap stage=first" +
+                                        leaky + place.stores() + "! ");
     Run crashed(place, line, kJob);
     ck_assert(!crashed.runner->run(crashed.plan, crashed.cancel).status.is_ok());
     Run again(place, line, kJob);
