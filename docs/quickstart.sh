@@ -107,5 +107,5 @@ frames:   $XDG_DATA_HOME/gst-checkpoint/frames ($(du -sh "$XDG_DATA_HOME" | cut 
 metadata: $database
 try next:
   export XDG_DATA_HOME=$XDG_DATA_HOME GST_PLUGIN_PATH=$GST_PLUGIN_PATH
-  gst-launch-1.0 checkpointsrc job-id=quickstart stage=decode ! videoflip method=clockwise ! checkpointsink stage=turn
+  gst-launch-1.0 checkpointsrc job-id=quickstart stage=decode ! videoflip video-direction=90r ! checkpointsink stage=turn
 TXT

@@ -180,7 +180,12 @@ class Planner {
       CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> found,
                                   rows(stage, own_branch(), true));
       if (found.empty() || found[0].state != CheckpointState::kPartial) continue;
-      if (found[0].fields.config_declared != stages_.declared(stage, parent_of(stage))) continue;
+      const std::string declared = stages_.declared(stage, parent_of(stage));
+      if (found[0].fields.config_declared != declared) {
+        auto differences = config_differences(found[0].fields.config_declared, declared);
+        plan_.left.push_back({std::move(found[0]), std::move(differences)});
+        continue;
+      }
       ids_[stage] = found[0].id.to_string();
       plan_.resumed.emplace(stage, std::move(found[0]));
     }

@@ -37,6 +37,8 @@ struct StagePlan {
   std::map<size_t, CheckpointRow> resumed;
   // Not made as the line says, but counted as if they were: for the caller to refuse.
   std::vector<StaleStage> stale;
+  // Partial ones that are not gone on with, since they were made otherwise.
+  std::vector<StaleStage> left;
 };
 
 // kNotFound: `from` has no complete checkpoint. kInvalidArgument: it is no tap of the line, or the

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tools/call.h"
 
+#include "core/names.h"
 #include "store/registry.h"
 #include "tools/checkpoint_name.h"
 #include "tools/text.h"
@@ -53,6 +54,15 @@ Result<std::shared_ptr<Stores>> Call::open_metadata() {
                   "GST_CHECKPOINT_METADATA_STORE");
   CHECKPOINT_RETURN_IF_ERROR(stores->metadata->open(cancel_));
   return stores;
+}
+
+Status Call::check_job(Stores &stores, const std::string &job_id) {
+  CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", job_id));
+  CHECKPOINT_ASSIGN_OR_RETURN(const auto job, stores.metadata->find_job(job_id, cancel_));
+  if (job) return Status::ok();
+  return {Code::kNotFound,
+          "there is no job " + in_quotes(job_id) + " in " + stores.metadata->display_uri(),
+          std::string(kProgram) + " list"};
 }
 
 Result<CheckpointRow> Call::find(Stores &stores, const std::string &name,

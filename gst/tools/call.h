@@ -39,6 +39,8 @@ class Call {
   // Both stores, checked to belong together.
   Result<std::shared_ptr<Stores>> open(Stores::Access access);
   // The metadata store alone, which has to be there: for what needs no frame.
+  // kNotFound where there is no such job.
+  Status check_job(Stores &stores, const std::string &job_id);
   Result<std::shared_ptr<Stores>> open_metadata();
   // The checkpoint that an argument names: see core/catalog.h and checkpoint_name.h. With an id or
   // a version a partial one is found too, else only with `partial`.

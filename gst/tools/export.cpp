@@ -161,6 +161,7 @@ int run_export(Call &call) {
     return file->publish();
   };
   if (Status status = run(); !status.is_ok()) return call.fail(status);
+  if (done.frames == 0) call.out().warning("no frame was chosen, so none is in it");
   if (call.json()) {
     Json json;
     json.begin_object().field("path", wanted.path).field("frames", done.frames);

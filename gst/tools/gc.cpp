@@ -2,6 +2,7 @@
 // gc: a thin caller of core/collector.h and core/repack.h.
 #include "core/collector.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -64,15 +65,18 @@ void print_json(Call &call, const Done &done, bool dry_run) {
   call.out().line(json.end_object().text());
 }
 
+bool nothing(const Done &done) {
+  const auto counts = counts_of(done);
+  return std::all_of(counts.begin(), counts.end(), [](const Count &c) { return c.number == 0; });
+}
+
 void show(Call &call, const Done &done) {
-  bool any = false;
   for (const Count &count : counts_of(done)) {
     if (count.number == 0) continue;
-    any = true;
     call.out().line(std::to_string(count.number) + " " + count.text +
                     (count.bytes_name ? ", " + bytes_text(count.bytes) : ""));
   }
-  if (!any) call.out().line("nothing to collect");
+  if (nothing(done)) call.out().line("nothing to collect");
 }
 
 void print(Call &call, const Done &done, bool dry_run) {
@@ -126,7 +130,7 @@ int run_gc(Call &call) {
     if (Status status = do_it(call, **stores, collecting, with_repack, predicted); !status.is_ok())
       return call.fail(status);
     print(call, predicted, true);
-    if (dry_run) return kFine;
+    if (dry_run || nothing(predicted)) return kFine;
     if (auto code = call.ask(yes, "Collect now?")) return *code;
     collecting.dry_run = false;
   }

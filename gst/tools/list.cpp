@@ -140,7 +140,10 @@ int list_checkpoints(Call &call, Stores &stores, const Wanted &wanted, Checkpoin
       }
     }
     shown += rows->size();
-    if (rows->size() < query.limit) return kFine;
+    if (rows->size() < query.limit) {
+      if (shown == 0) call.out().note("none of that name; --partial and --scenarios show more");
+      return kFine;
+    }
     query.before = rows->back().key;
     last = rows->back().id;
   }
@@ -163,9 +166,7 @@ Status set_place(Call &call, Stores &stores, const std::string &name, Checkpoint
     query.stage = name.substr(slash + 1);
     if (job) return Status::ok();
   }
-  return {Code::kNotFound,
-          "there is no job " + in_quotes(*query.job_id) + " in " + stores.metadata->display_uri(),
-          std::string(kProgram) + " list"};
+  return call.check_job(stores, *query.job_id);
 }
 
 }  // namespace

@@ -120,8 +120,11 @@ int run_rm(Call &call) {
     policy.keep_last = static_cast<unsigned>(std::min<uint64_t>(keep_last, UINT32_MAX));
   if (scenario) policy.branch = Branch{true, *scenario};
   const bool rule = policy.keep_last || policy.older_than || policy.partial_older_than;
-  if (rule == !call.arguments().empty())
-    return call.usage("rm needs checkpoints or a rule (--keep-last …), not both");
+  if (rule && !call.arguments().empty())
+    return call.usage("rm takes checkpoints or a rule (--keep-last …), not both");
+  if (!rule && call.arguments().empty())
+    return call.usage(
+        "rm needs checkpoints, or a rule: --keep-last, --older-than or --partial-older-than");
   if (!rule && (policy.job_id || policy.stage))
     return call.usage("--job and --stage go with a rule (--keep-last …)");
   if (call.json() && !yes && !dry_run) return call.usage("--json needs --yes or --dry-run");
@@ -129,6 +132,9 @@ int run_rm(Call &call) {
   auto stores = call.open_metadata();
   if (!stores.is_ok()) return call.fail(stores.status());
   MetadataStore &metadata = *(*stores)->metadata;
+  if (policy.job_id)
+    if (Status status = call.check_job(**stores, *policy.job_id); !status.is_ok())
+      return call.fail(status);
   auto plan =
       rule ? plan_retention(metadata, policy, call.cancel()) : plan_named(call, **stores, scenario);
   if (!plan.is_ok()) return call.fail(plan.status());

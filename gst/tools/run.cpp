@@ -76,6 +76,14 @@ Result<std::shared_ptr<MetadataStore>> open_rows(Call &call, const LineStages &s
   return store;
 }
 
+void print_left(Terminal &out, const StagePlan &plan) {
+  for (const StaleStage &stage : plan.left) {
+    out.note("not going on with " + checkpoint_name(stage.checkpoint) +
+             " (partial), which was not made as this line says:");
+    for (const std::string &difference : stage.differences) out.note("  " + difference);
+  }
+}
+
 void print_stale(Terminal &out, const StagePlan &plan) {
   for (const StaleStage &stage : plan.stale) {
     out.warning(checkpoint_name(stage.checkpoint) + " was not made as this line says:");
@@ -182,6 +190,7 @@ int run_run(Call &call) {
   auto plan = plan_stages(*stages, request, rows->get(), call.cancel());
   if (!plan.is_ok()) return call.fail(plan.status());
   print_stale(call.out(), *plan);
+  print_left(call.out(), *plan);
   if (!plan->stale.empty() && !reuse_stale)
     return call.fail(Status(Code::kConflict, "what is stored was made by another line",
                             "--reuse-stale takes it as it is; --from an earlier stage, or "

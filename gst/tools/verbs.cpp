@@ -80,7 +80,7 @@ Examples:
 
 Examples:
   gst-checkpoint-1.0 sheet street/detect faces.png
-  gst-checkpoint-1.0 sheet street/detect faces.png --select "confidence > 0.5" --tiles 20 --columns 5
+  gst-checkpoint-1.0 sheet street/detect faces.png --select "area > 20000" --tiles 20 --columns 5
 )",
      run_sheet},
 #endif

@@ -126,11 +126,11 @@ int run_verify(Call &call) {
   if (auto code = call.parse(std::move(options), 0, 1)) return *code;
   if (job && !call.arguments().empty()) return call.usage("a checkpoint or --job, not both");
   if (workers < 1 || workers > 64) return call.usage("--workers is from 1 to 64");
-  if (job)
-    if (Status status = check_name("job-id", *job); !status.is_ok()) return call.fail(status);
 
   auto stores = call.open(Stores::Access::kRead);
   if (!stores.is_ok()) return call.fail(stores.status());
+  if (job)
+    if (Status status = call.check_job(**stores, *job); !status.is_ok()) return call.fail(status);
   std::optional<JsonArray> array;
   if (call.json()) array.emplace(call.out());
   const std::string named = call.arguments().empty() ? "" : call.arguments()[0];

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A detection application in Python: it keeps what it decoded and what it detected, stage by stage.
 
-    meson devenv -C build python3 tests/examples/detect.py
+    meson devenv -C build python3 "$PWD/tests/examples/detect.py"
 """
 import gi
 

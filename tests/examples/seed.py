@@ -5,7 +5,7 @@
 The three functions are all that such a program needs to keep its stages with gst-checkpoint; what
 follows them plays every call and checks what it promises. The stores are those of the environment.
 
-    meson devenv -C build python3 tests/examples/seed.py
+    meson devenv -C build python3 "$PWD/tests/examples/seed.py"
 """
 import json
 import logging
