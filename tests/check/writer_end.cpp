@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How the writer's checkpoints end: completely, in doubt, too late, or stopped.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <fstream>
 #include <memory>
 #include <thread>
 
@@ -349,10 +353,43 @@ GST_START_TEST(events_that_no_frame_follows_are_an_error_at_last) {
 }
 GST_END_TEST
 
+#ifndef __SANITIZE_ADDRESS__  // which takes address space as it likes
+GST_START_TEST(g03_no_memory_for_a_frame_is_an_error) {
+  constexpr size_t kLarge = 200 << 20;
+  Place place;
+  auto news = std::make_shared<News>();
+  CheckpointWriter writer(place.opener(), small_packs(), news);
+  ck_assert(writer.begin(fields("decode"), false).is_ok());
+  ck_assert(push(writer, 0).is_ok());
+  ck_assert(writer.flush());
+  news->wait_for_commits(1);
+  std::unique_ptr<FrameInput> large = std::make_unique<FakeFrame>(frame_bytes(1, kLarge));
+  // What there is already, and not enough besides.
+  std::ifstream statm("/proc/self/statm");
+  uint64_t pages = 0;
+  statm >> pages;
+  const uint64_t room = pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) + kLarge / 2;
+  const rlimit limit{room, RLIM_INFINITY};
+  ck_assert(setrlimit(RLIMIT_AS, &limit) == 0);
+  ck_assert(writer.push(large, {}, {}).is_ok());
+  news->wait_for_error();
+  ck_assert(news->errors[0].is(Code::kNoSpace));
+  ck_assert(news->errors[0].message().find("no memory for a frame") != std::string::npos);
+  ck_assert(!writer.finish({}, kPatience).is_ok());
+  writer.stop(milliseconds(500));
+  ck_assert_uint_eq(place.list(true)[0].frames, 1);
+  place.check_frames(place.list(true)[0], 1);
+}
+GST_END_TEST
+#endif
+
 static Suite *writer_end_suite() {
   Suite *suite = suite_create("writer_end");
   TCase *tc = tcase_create("writer_end");
   suite_add_tcase(suite, tc);
+#ifndef __SANITIZE_ADDRESS__
+  tcase_add_test(tc, g03_no_memory_for_a_frame_is_an_error);
+#endif
   tcase_add_test(tc, g05_an_end_that_takes_too_long_is_an_error);
   tcase_add_test(tc, g05_an_end_that_takes_too_long_says_which_store_it_was);
   tcase_add_test(tc, g05_nothing_becomes_complete_after_an_error);

@@ -33,6 +33,10 @@ void limit(gpointer data) {
     if (setrlimit(RLIMIT_FSIZE, &size) != 0) _exit(125);
     signal(SIGXFSZ, SIG_IGN);  // the write fails instead
   }
+  if (options.descriptor_limit) {
+    const rlimit count{*options.descriptor_limit, *options.descriptor_limit};
+    if (setrlimit(RLIMIT_NOFILE, &count) != 0) _exit(125);
+  }
   // Where this user has that right at all.
   if (options.obeys_modes) {
     prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0);

@@ -17,6 +17,8 @@ class Launch {
     std::vector<std::string> environment;  // "NAME=value", besides our own
     // Files can't grow beyond it: a disk that is full. Writes then fail with EFBIG.
     std::optional<uint64_t> file_size_limit;
+    // It may have no more open files than this.
+    std::optional<uint64_t> descriptor_limit;
     std::string program;  // instead of gst-launch-1.0 -m
     bool input = false;   // input() is its standard input; else that is empty
     // Modes of files and folders count, also for root.
