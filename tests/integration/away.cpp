@@ -108,7 +108,9 @@ GST_START_TEST(g03_a_process_that_runs_out_of_descriptors) {
   DurablePlace place(film);
   unsigned failed = 0;
   for (uint64_t limit = 10; limit <= 70; limit += 4) {
-    Launch run(SmallFilm::line() + DurablePlace::sink(), {.descriptor_limit = limit});
+    // GStreamer, too, has criticals to say of what it could not open.
+    Launch run(SmallFilm::line() + DurablePlace::sink(),
+               {.environment = {"G_DEBUG="}, .descriptor_limit = limit});
     const int code = run.wait();
     // GLib, which needs one for each main loop, ends the process itself.
     const bool glib = run.error_output().find("GWakeup") != std::string::npos;
