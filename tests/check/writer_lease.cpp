@@ -185,6 +185,7 @@ GST_START_TEST(g21_a_lost_lease_ends_the_writer) {
   ck_assert(writer.begin(fields("decode"), false).is_ok());
   for (int i = 0; i < 10; i++) (void)push(writer, i);
   ck_assert(writer.finish({}, kPatience).is(Code::kLeaseLost));
+  news->wait_for_error();
   ck_assert_int_eq(news->errors.size(), 1);
   writer.stop(milliseconds(500));
   ck_assert_int_eq(place.list(true)[0].frames, 0);
@@ -246,6 +247,7 @@ GST_START_TEST(g22_a_lease_that_another_had_meanwhile_is_lost) {
   ck_assert(writer.begin(fields("decode"), false).is_ok());
   for (int i = 0; i < 20; i++) (void)push(writer, i);
   ck_assert(writer.finish({}, kPatience).is(Code::kLeaseLost));
+  news->wait_for_error();
   ck_assert_int_eq(news->errors.size(), 1);
 }
 GST_END_TEST
