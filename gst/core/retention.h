@@ -31,8 +31,8 @@ struct RetentionPolicy {
 struct DeletionPlan {
   std::vector<CheckpointRow> checkpoints;
   PackTotals frees;  // packs that nobody else refers to
-  // They stay, and lose frames of their filtered list that only those that go hold. Only children
-  // of the same job are found.
+  // They stay, and find frames of their filtered list only in or through those that go. Only
+  // children of the same job are looked at.
   std::vector<CheckpointRow> bereaved;
 };
 

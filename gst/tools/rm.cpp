@@ -49,7 +49,7 @@ void show_plan(Call &call, const DeletionPlan &plan) {
                   bytes_text(plan.frees.bytes));
   for (const CheckpointRow &row : plan.bereaved)
     call.out().warning(checkpoint_name(row) +
-                       " stays, and frames of its filtered list lie only in what goes");
+                       " stays, and frames of its filtered list are found only through what goes");
 }
 
 // `result`: nullptr in a dry run.

@@ -238,6 +238,25 @@ GST_START_TEST(g35_names_with_a_slash_are_shown_so_that_they_are_found) {
 }
 GST_END_TEST
 
+// A typo in a nightly job is no "all is well".
+GST_START_TEST(a_job_that_is_not_there_is_an_error) {
+  Place place;
+  place.add("street", "decode");
+  for (const std::vector<std::string> &line :
+       std::vector<std::vector<std::string>>{{"verify", "--job", "streeet"},
+                                             {"rm", "--job", "streeet", "--keep-last", "1", "-y"},
+                                             {"list", "streeet"}}) {
+    const ToolRun run = run_tool(line);
+    ck_assert_int_eq(run.code, 1);
+    ck_assert_msg(
+        contains(run.error_output, "there is no job") && contains(run.error_output, "list"), "%s",
+        run.error_output.c_str());
+  }
+  // Nothing to ask about.
+  ck_assert(contains(tool_says(0, {"gc"}), "nothing to collect"));
+}
+GST_END_TEST
+
 GST_START_TEST(g20_rm_names_the_children_whose_filtered_list_needs_what_goes) {
   Place place;
   const CheckpointRow decode = place.add("street", "decode", {}, 6);
@@ -491,6 +510,7 @@ static Suite *tool_suite() {
   tcase_add_test(tc, show_tells_all_about_a_checkpoint);
   tcase_add_test(tc, g18_a_scenario_is_shown_only_when_it_is_asked_for);
   tcase_add_test(tc, g35_names_with_a_slash_are_shown_so_that_they_are_found);
+  tcase_add_test(tc, a_job_that_is_not_there_is_an_error);
   tcase_add_test(tc, g20_rm_names_the_children_whose_filtered_list_needs_what_goes);
   tcase_add_test(tc, g35_hostile_names_come_out_as_they_are_and_harmless);
   tcase_add_test(tc, a_verification_that_was_stopped_goes_on);

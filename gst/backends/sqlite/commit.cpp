@@ -116,9 +116,8 @@ Status write_digests(Connection &db, const Lease &lease, const CommitBatch &batc
       "?6, ?7, ?8, ?9) ON CONFLICT (job, frame_store, identity) DO UPDATE SET pack = "
       "excluded.pack, offset = excluded.offset, length = excluded.length, raw_length = "
       "excluded.raw_length, checksum = excluded.checksum, codec = excluded.codec, content = "
-      "excluded.content WHERE digest.pack = ?10 OR (SELECT state FROM pack WHERE key = "
-      "digest.pack) "
-      "IS NOT 'ready'");
+      "excluded.content WHERE digest.pack = ?10 OR "
+      "(SELECT state FROM pack WHERE key = digest.pack) IS NOT 'ready'");
   for (const NewDigest *digest : digests) {
     const PayloadRef &ref = digest->payload;
     CHECKPOINT_RETURN_IF_ERROR(query
