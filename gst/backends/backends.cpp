@@ -14,6 +14,7 @@
 #ifdef HAVE_S3
 #include "backends/s3/store.h"
 #endif
+#include "store/digest.h"
 #include "store/registry.h"
 
 namespace checkpoint {
@@ -21,6 +22,7 @@ namespace checkpoint {
 void register_backends() {
   static std::once_flag once;
   std::call_once(once, [] {
+    keep_libcrypto_to_the_end();
     StoreRegistry &registry = StoreRegistry::instance();
     register_file(registry);
     register_memory(registry);

@@ -2,6 +2,7 @@
 #include "store/digest.h"
 
 #include <glib.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <memory>
@@ -23,6 +24,8 @@ Result<Digest> digest_of(const EVP_MD *kind, std::span<const ByteView> parts) {
 }
 
 }  // namespace
+
+void keep_libcrypto_to_the_end() { OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr); }
 
 uint64_t size_of(std::span<const ByteView> parts) {
   uint64_t size = 0;

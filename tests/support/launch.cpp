@@ -50,7 +50,7 @@ Launch::Launch(const std::string &line, const Options &options) {
   const char *program = g_getenv("GST_LAUNCH");
   const std::string command =
       (!options.program.empty() ? options.program
-                                : std::string(program ? program : "gst-launch-1.0") + " -m") +
+                                : std::string(program ? program : "gst-launch-1.0") + " -m --no-fault") +
       " " + line;
   gint count = 0;
   gchar **words = nullptr;
@@ -161,6 +161,11 @@ int Launch::wait() {
   for (ssize_t got; (got = ::read(error_fd_, buffer, sizeof buffer)) > 0;)
     error_output_.append(buffer, static_cast<size_t>(got));
   code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  // Whatever the test is after: nothing may crash, at its end neither.
+  if ((*code_ < 0 && *code_ != -SIGKILL) ||
+      error_output_.find("Sanitizer: ") != std::string::npos ||
+      error_output_.find(": runtime error: ") != std::string::npos)
+    give_up("it ended with " + std::to_string(*code_) + "\n" + output_ + error_output_);
   return *code_;
 }
 
