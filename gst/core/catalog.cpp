@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/checkpoint_cursor.h"
 #include "core/names.h"
 
 namespace checkpoint {
@@ -148,17 +149,13 @@ Result<CheckpointRow> find_checkpoint(Stores &stores, const CheckpointSelector &
   query.include_partial = selector.allow_partial || selector.version.has_value();
   query.limit = selector.version ? kPage : 1;
   // Rows come newest first, and versions of a stage only ever grow.
+  CheckpointCursor cursor(*stores.metadata, query);
   for (;;) {
-    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> rows,
-                                stores.metadata->list_checkpoints(query, cancel));
-    for (CheckpointRow &row : rows) {
-      if (selector.version && row.version != *selector.version) continue;
-      return usable(std::move(row), selector.allow_partial);
-    }
-    if (rows.size() < query.limit) break;
-    query.before = rows.back().key;
+    CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow *const row, cursor.next(cancel));
+    if (!row) return none(stores, selector, cancel);
+    if (!selector.version || row->version == *selector.version)
+      return usable(std::move(*row), selector.allow_partial);
   }
-  return none(stores, selector, cancel);
 }
 
 Result<std::vector<CheckpointRow>> ancestors(MetadataStore &store, const CheckpointRow &checkpoint,

@@ -6,6 +6,8 @@
 #include <set>
 #include <tuple>
 
+#include "core/checkpoint_cursor.h"
+
 namespace checkpoint {
 
 namespace {
@@ -38,21 +40,6 @@ class Judge {
   std::map<std::tuple<JobKey, bool, std::string, std::string>, unsigned> complete_;
 };
 
-// Calls `visit` with each row, newest first.
-template <typename Visit>
-Status for_each_checkpoint(MetadataStore &store, CheckpointQuery query, Visit visit,
-                           Cancellation &cancel) {
-  query.include_partial = true;
-  query.limit = kPage;
-  for (;;) {
-    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> rows,
-                                store.list_checkpoints(query, cancel));
-    for (CheckpointRow &row : rows) visit(row);
-    if (rows.size() < kPage) return Status::ok();
-    query.before = rows.back().key;
-  }
-}
-
 // Whether frames of its filtered list lie in checkpoints that it was run from.
 Result<bool> relies_on_others(MetadataStore &store, const CheckpointRow &row,
                               Cancellation &cancel) {
@@ -81,17 +68,15 @@ Result<std::vector<CheckpointRow>> find_bereaved(MetadataStore &store,
   for (const std::string &job : jobs) {
     std::map<Uuid, Uuid> parents;
     std::vector<CheckpointRow> listed;
-    CheckpointQuery query;
-    query.job_id = job;
-    CHECKPOINT_RETURN_IF_ERROR(for_each_checkpoint(
-        store, query,
-        [&](CheckpointRow &row) {
-          if (!row.fields.parent) return;
-          parents[row.id] = *row.fields.parent;
-          if (row.fields.filtered_frame_sequences && going.count(row.id) == 0)
-            listed.push_back(std::move(row));
-        },
-        cancel));
+    CheckpointCursor cursor(store, {.job_id = job, .include_partial = true, .limit = kPage});
+    for (;;) {
+      CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow *const row, cursor.next(cancel));
+      if (!row) break;
+      if (!row->fields.parent) continue;
+      parents[row->id] = *row->fields.parent;
+      if (row->fields.filtered_frame_sequences && going.count(row->id) == 0)
+        listed.push_back(std::move(*row));
+    }
     for (CheckpointRow &row : listed) {
       // Stored parents could form a ring, where somebody wrote them by hand.
       auto link = parents.find(row.id);
@@ -113,17 +98,17 @@ Result<DeletionPlan> plan_retention(MetadataStore &store, const RetentionPolicy 
                                     Cancellation &cancel) {
   CHECKPOINT_ASSIGN_OR_RETURN(int64_t now, store.now(cancel));
   Judge judge(policy, now);
-  CheckpointQuery query;
-  query.job_id = policy.job_id;
-  query.stage = policy.stage;
-  query.branch = policy.branch;
+  CheckpointCursor cursor(store, {.job_id = policy.job_id,
+                                  .stage = policy.stage,
+                                  .branch = policy.branch,
+                                  .include_partial = true,
+                                  .limit = kPage});
   std::vector<CheckpointRow> doomed;
-  CHECKPOINT_RETURN_IF_ERROR(for_each_checkpoint(
-      store, query,
-      [&](CheckpointRow &row) {
-        if (judge.goes(row)) doomed.push_back(std::move(row));
-      },
-      cancel));
+  for (;;) {
+    CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow *const row, cursor.next(cancel));
+    if (!row) break;
+    if (judge.goes(*row)) doomed.push_back(std::move(*row));
+  }
   return plan_deletion(store, std::move(doomed), cancel);
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/fail_point.h"
+#include "core/checkpoint_cursor.h"
 #include "core/writer_impl.h"
 
 namespace checkpoint {
@@ -56,14 +57,12 @@ Status CheckpointWriter::Impl::find_earlier(const CheckpointFields &wanted) {
   query.branch = wanted.branch;
   query.include_partial = true;
   query.limit = 16;
+  CheckpointCursor cursor(*stores->metadata, query);
   for (;;) {
-    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> rows, patiently(cancel, [&] {
-                                  return stores->metadata->list_checkpoints(query, cancel);
-                                }));
-    for (CheckpointRow &found : rows)
-      if (found.state != CheckpointState::kDeleted) return take_over(wanted, std::move(found));
-    if (rows.size() < query.limit) return Status::ok();
-    query.before = rows.back().key;
+    CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow *const found,
+                                patiently(cancel, [&] { return cursor.next(cancel); }));
+    if (!found) return Status::ok();
+    if (found->state != CheckpointState::kDeleted) return take_over(wanted, std::move(*found));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/checkpoint_cursor.h"
 #include "lib/checkpoint.h"
 #include "lib/gio.h"
 #include "lib/store.h"
@@ -33,13 +34,11 @@ Result<std::vector<CheckpointRow>> rows_of(StorePlace &place, checkpoint::Checkp
   if (stores.status().is(Code::kNotFound)) return all;
   if (!stores.is_ok()) return stores.status();
   query.limit = kPage;
+  checkpoint::CheckpointCursor cursor(*(*stores)->metadata, std::move(query));
   for (;;) {
-    CHECKPOINT_ASSIGN_OR_RETURN(auto rows, (*stores)->metadata->list_checkpoints(query, cancel));
-    const bool last = rows.size() < query.limit;
-    if (!last) query.before = rows.back().key;
-    for (CheckpointRow &row : rows)
-      if (row.state != checkpoint::CheckpointState::kDeleted) all.push_back(std::move(row));
-    if (last) return all;
+    CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow *const row, cursor.next(cancel));
+    if (!row) return all;
+    if (row->state != checkpoint::CheckpointState::kDeleted) all.push_back(std::move(*row));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "core/checkpoint_cursor.h"
 #include "core/reader.h"
 #include "elements/buffer_output.h"
 #include "lib/rows.h"
@@ -95,14 +96,11 @@ Result<StoredFrames> StoredFrames::find(std::shared_ptr<Stores> stores,
   CheckpointQuery query;
   query.job_id = fields.job_id;
   query.limit = kCheckpoints;
+  CheckpointCursor cursor(*self.stores_->metadata, query);
   while (self.found_.size() < manifest.size()) {
-    CHECKPOINT_ASSIGN_OR_RETURN(auto rows, self.stores_->metadata->list_checkpoints(query, cancel));
-    for (const CheckpointRow &row : rows) {
-      if (self.found_.size() == manifest.size()) break;
-      CHECKPOINT_RETURN_IF_ERROR(self.look_in(row, manifest, cancel));
-    }
-    if (rows.size() < query.limit) break;
-    query.before = rows.back().key;
+    CHECKPOINT_ASSIGN_OR_RETURN(const CheckpointRow *const row, cursor.next(cancel));
+    if (!row) break;
+    CHECKPOINT_RETURN_IF_ERROR(self.look_in(*row, manifest, cancel));
   }
   for (const auto &[sequence, name] : manifest)
     if (!self.found_.contains(sequence))

@@ -15,8 +15,8 @@ namespace checkpoint {
 using Sha256 = std::array<uint8_t, 32>;
 using Md5 = std::array<uint8_t, 16>;
 
-// To be called before anything uses libcrypto. Threads that a dead server holds are left behind, and
-// may wake up while the process exits: libcrypto must still be there for them.
+// To be called before anything uses libcrypto. Threads that a dead server holds are left behind,
+// and may wake up while the process exits: libcrypto must still be there for them.
 void keep_libcrypto_to_the_end();
 
 uint64_t size_of(std::span<const ByteView> parts);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/checkpoint_cursor.h"
 #include "core/names.h"
 #include "tools/call.h"
 #include "tools/checkpoint_name.h"
@@ -19,17 +20,11 @@ namespace {
 Result<std::vector<CheckpointRow>> checkpoints_of(Stores &stores, const std::string &job,
                                                   Cancellation &cancel) {
   std::vector<CheckpointRow> all;
-  CheckpointQuery query;
-  query.job_id = job;
+  CheckpointCursor cursor(*stores.metadata, {.job_id = job});
   for (;;) {
-    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> page,
-                                stores.metadata->list_checkpoints(query, cancel));
-    const bool last = page.size() < query.limit;
-    for (CheckpointRow &row : page) {
-      query.before = row.key;
-      all.push_back(std::move(row));
-    }
-    if (last) break;
+    CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow *const row, cursor.next(cancel));
+    if (!row) break;
+    all.push_back(std::move(*row));
   }
   std::reverse(all.begin(), all.end());
   return all;

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
+#include "core/checkpoint_cursor.h"
 #include "core/names.h"
 #include "elements/gst_handles.h"
 #include "tools/call.h"
@@ -114,29 +116,27 @@ class Report {
   // The newest complete version of every stage, in the order of the pipeline.
   Result<std::vector<ReportStage>> read_stages(const Branch &branch) {
     std::map<std::string, ReportStage> found;
-    std::map<std::string, bool> partial;
+    std::set<std::string> partial;
     CheckpointQuery query;
     query.job_id = settings_.job;
     query.branch = branch;
     query.include_partial = true;
+    CheckpointCursor cursor(*stores_->metadata, query);
     for (;;) {
-      CHECKPOINT_ASSIGN_OR_RETURN(const std::vector<CheckpointRow> page,
-                                  stores_->metadata->list_checkpoints(query, call_.cancel()));
-      for (const CheckpointRow &row : page) {
-        query.before = row.key;
-        auto stage = found.find(row.fields.stage);
-        if (row.state == CheckpointState::kPartial) {
-          if (stage == found.end()) partial[row.fields.stage] = true;
-        } else if (stage != found.end()) {
-          stage->second.versions++;
-        } else {
-          ReportStage one;
-          one.row = row;
-          one.newer_partial = partial.count(row.fields.stage) > 0;
-          found.emplace(row.fields.stage, std::move(one));
-        }
+      CHECKPOINT_ASSIGN_OR_RETURN(const CheckpointRow *const row, cursor.next(call_.cancel()));
+      if (!row) break;
+      const std::string &name = row->fields.stage;
+      auto stage = found.find(name);
+      if (row->state == CheckpointState::kPartial) {
+        if (stage == found.end()) partial.insert(name);
+      } else if (stage != found.end()) {
+        stage->second.versions++;
+      } else {
+        ReportStage one;
+        one.row = *row;
+        one.newer_partial = partial.count(name) > 0;
+        found.emplace(name, std::move(one));
       }
-      if (page.size() < query.limit) break;
     }
     std::vector<ReportStage> stages;
     for (auto &[name, stage] : found) stages.push_back(std::move(stage));

@@ -2,6 +2,7 @@
 // verify: a thin caller of core/verify.h.
 #include "core/verify.h"
 
+#include "core/checkpoint_cursor.h"
 #include "core/names.h"
 #include "tools/call.h"
 #include "tools/json.h"
@@ -48,12 +49,11 @@ class Verification {
     query.job_id = job;
     query.include_partial = true;
     if (before_.checkpoint != 0) query.before = before_.checkpoint + (before_.done ? 0 : 1);
+    CheckpointCursor cursor(*stores_->metadata, query);
     for (;;) {
-      CHECKPOINT_ASSIGN_OR_RETURN(auto rows,
-                                  stores_->metadata->list_checkpoints(query, call_.cancel()));
-      for (const CheckpointRow &row : rows) CHECKPOINT_RETURN_IF_ERROR(check(row));
-      if (rows.size() < query.limit) return Status::ok();
-      query.before = rows.back().key;
+      CHECKPOINT_ASSIGN_OR_RETURN(const CheckpointRow *const row, cursor.next(call_.cancel()));
+      if (!row) return Status::ok();
+      CHECKPOINT_RETURN_IF_ERROR(check(*row));
     }
   }
 

@@ -49,8 +49,9 @@ void limit(gpointer data) {
 Launch::Launch(const std::string &line, const Options &options) {
   const char *program = g_getenv("GST_LAUNCH");
   const std::string command =
-      (!options.program.empty() ? options.program
-                                : std::string(program ? program : "gst-launch-1.0") + " -m --no-fault") +
+      (!options.program.empty()
+           ? options.program
+           : std::string(program ? program : "gst-launch-1.0") + " -m --no-fault") +
       " " + line;
   gint count = 0;
   gchar **words = nullptr;
