@@ -156,7 +156,10 @@ class History {
         writer->listen();
       }
     }
-    for (const auto &writer : writers_) writer->wait();
+    for (const auto &writer : writers_) {
+      const int code = writer->wait();
+      ck_assert_msg(code >= 0 || code == -SIGKILL, "%d: %s", code, writer->launch().tail().c_str());
+    }
   }
 
   void must_be_true() {

@@ -70,6 +70,8 @@ class Launch {
   std::optional<std::string> next_line();
   static std::vector<std::string> findings(const std::string &in, const std::string &head);
 
+  // Else UndefinedBehaviorSanitizer, which looks at objects through a pipe, takes all for broken.
+  const bool may_open_files_;
   pid_t pid_ = 0;
   int input_ = -1, output_fd_ = -1, error_fd_ = -1;
   std::string output_, error_output_;
