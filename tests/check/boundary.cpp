@@ -173,8 +173,7 @@ GST_START_TEST(a_tap_takes_its_own_boundary_and_passes_others) {
   GstHarness *harness = gst_harness_new_parse((tap + "stage=a ! " + tap + "stage=b").c_str());
   gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
   const auto push = [&](guint64 second) {
-    GstBuffer *buffer = gst_buffer_new_allocate(nullptr, 64, nullptr);
-    gst_buffer_memset(buffer, 0, static_cast<guint8>(second), 64);
+    GstBuffer *buffer = small_frame(static_cast<guint8>(second));
     GST_BUFFER_PTS(buffer) = second * GST_SECOND;
     ck_assert_int_eq(gst_harness_push(harness, buffer), GST_FLOW_OK);
   };

@@ -353,8 +353,7 @@ GST_START_TEST(job_and_parent_come_with_the_lineage) {
   GstHarness *harness = gst_harness_new_with_element(sink, "sink", nullptr);
   gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
   gst_harness_push_event(harness, make_lineage_event(lineage).release());
-  GstBuffer *buffer = gst_buffer_new_allocate(nullptr, 64, nullptr);
-  gst_buffer_memset(buffer, 0, 7, 64);
+  GstBuffer *buffer = small_frame(7);
   set_frame_identity(buffer, {"street", 41});
   ck_assert_int_eq(gst_harness_push(harness, buffer), GST_FLOW_OK);
   ck_assert(gst_harness_push_event(harness, gst_event_new_eos()));
@@ -379,8 +378,7 @@ GST_START_TEST(data_after_eos_opens_the_next_version) {
   gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
   for (int version = 1; version <= 2; version++) {
     for (int i = 0; i < version; i++)
-      ck_assert_int_eq(gst_harness_push(harness, gst_buffer_new_allocate(nullptr, 64, nullptr)),
-                       GST_FLOW_OK);
+      ck_assert_int_eq(gst_harness_push(harness, small_frame()), GST_FLOW_OK);
     ck_assert(gst_harness_push_event(harness, gst_event_new_eos()));
     gst_harness_push_event(harness, gst_event_new_flush_start());
     gst_harness_push_event(harness, gst_event_new_flush_stop(TRUE));
@@ -408,8 +406,7 @@ GST_START_TEST(the_next_version_begins_with_all_that_still_holds) {
     gst_harness_push_event(harness, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM_STICKY,
                                                          gst_structure_new_empty(name)));
   for (int version = 1; version <= 2; version++) {
-    ck_assert_int_eq(gst_harness_push(harness, gst_buffer_new_allocate(nullptr, 64, nullptr)),
-                     GST_FLOW_OK);
+    ck_assert_int_eq(gst_harness_push(harness, small_frame()), GST_FLOW_OK);
     ck_assert(gst_harness_push_event(harness, gst_event_new_eos()));
     gst_harness_push_event(harness, gst_event_new_flush_start());
     gst_harness_push_event(harness, gst_event_new_flush_stop(TRUE));
@@ -484,8 +481,7 @@ GST_START_TEST(g13_a_gap_keeps_its_place) {
   gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
   for (guint64 second = 0; second < 3; second++) {
     if (second != 1)
-      ck_assert_int_eq(gst_harness_push(harness, gst_buffer_new_allocate(nullptr, 64, nullptr)),
-                       GST_FLOW_OK);
+      ck_assert_int_eq(gst_harness_push(harness, small_frame()), GST_FLOW_OK);
     else
       ck_assert(gst_harness_push_event(harness, gst_event_new_gap(GST_SECOND, GST_SECOND)));
   }
@@ -506,8 +502,7 @@ GST_START_TEST(g28_a_flush_while_the_end_drains_loses_nothing) {
                folder.database().c_str(), nullptr);
   GstHarness *harness = gst_harness_new_with_element(sink, "sink", nullptr);
   gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=8,height=8,framerate=1/1");
-  ck_assert_int_eq(gst_harness_push(harness, gst_buffer_new_allocate(nullptr, 64, nullptr)),
-                   GST_FLOW_OK);
+  ck_assert_int_eq(gst_harness_push(harness, small_frame()), GST_FLOW_OK);
   gboolean ended = TRUE;
   std::thread stream([&] { ended = gst_harness_push_event(harness, gst_event_new_eos()); });
   gate.wait_for_arrivals(1);
@@ -521,8 +516,7 @@ GST_START_TEST(g28_a_flush_while_the_end_drains_loses_nothing) {
   gst_harness_push_event(harness, gst_event_new_segment(&segment));
   gate.open();
   for (int i = 0; i < 3; i++)
-    ck_assert_int_eq(gst_harness_push(harness, gst_buffer_new_allocate(nullptr, 64, nullptr)),
-                     GST_FLOW_OK);
+    ck_assert_int_eq(gst_harness_push(harness, small_frame()), GST_FLOW_OK);
   ck_assert(gst_harness_push_event(harness, gst_event_new_eos()));
   gst_harness_teardown(harness);
   gst_object_unref(sink);

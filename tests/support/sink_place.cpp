@@ -54,6 +54,12 @@ std::string test_source(int buffers, const std::string &caps) {
   return "videotestsrc num-buffers=" + std::to_string(buffers) + " ! " + caps + " ! ";
 }
 
+GstBuffer *small_frame(guint8 value) {
+  GstBuffer *buffer = gst_buffer_new_allocate(nullptr, 64, nullptr);
+  gst_buffer_memset(buffer, 0, value, 64);
+  return buffer;
+}
+
 FedSink::FedSink(const std::string &stores, const std::string &properties) {
   element_ = parse_line("checkpointsink " + properties + stores);
   bus_ = gst_bus_new();
@@ -70,8 +76,7 @@ FedSink::~FedSink() {
 }
 
 GstFlowReturn FedSink::push(guint64 second, guint8 value) {
-  GstBuffer *buffer = gst_buffer_new_allocate(nullptr, 64, nullptr);
-  gst_buffer_memset(buffer, 0, value, 64);
+  GstBuffer *buffer = small_frame(value);
   GST_BUFFER_PTS(buffer) = second * GST_SECOND;
   GST_BUFFER_DURATION(buffer) = GST_SECOND;
   return push(buffer);

@@ -36,6 +36,9 @@ std::string test_source(
     int buffers,
     const std::string &caps = "video/x-raw,format=I420,width=64,height=48,framerate=30/1");
 
+// 64 bytes of `value`: a frame of 8x8 GRAY8.
+GstBuffer *small_frame(guint8 value = 0);
+
 // A sink that a test feeds by hand, in PLAYING, with frames of 8x8 GRAY8 and their caps set.
 class FedSink {
  public:

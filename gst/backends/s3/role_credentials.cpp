@@ -76,7 +76,9 @@ Status refused(const char *who, const HttpAnswer &answer) {
   Status status(answer.outcome == HttpAnswer::Outcome::kAnswered && answer.status / 100 == 4
                     ? Code::kPermissionDenied
                     : Code::kUnavailable,
-                std::string(who) + " " + what, "no keys for S3 could be got from it");
+                std::string(who) + " " + what,
+                "no keys for S3 could be got from it; where there is no role to have, set "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`");
   if (status.is(Code::kUnavailable)) status.set_retryable();
   return status;
 }
