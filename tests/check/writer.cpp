@@ -259,6 +259,7 @@ GST_START_TEST(g03_a_put_that_fails_makes_nothing_visible) {
   for (int i = 0; i < 1000 && status.is_ok(); i++) status = push(writer, i);
   ck_assert(status.is(Code::kNoSpace) || status.is_ok());
   ck_assert(writer.finish({}, kPatience).is(Code::kNoSpace));
+  news->wait_for_error();
   ck_assert_int_eq(news->errors.size(), 1);
   writer.stop(kPatience);
   ck_assert(place.list(false).empty());

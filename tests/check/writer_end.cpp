@@ -24,6 +24,7 @@ GST_START_TEST(g05_an_end_that_takes_too_long_is_an_error) {
   ck_assert(writer.begin(fields("decode"), false).is_ok());
   ck_assert(push(writer, 0).is_ok());
   ck_assert(writer.finish({}, milliseconds(20)).is(Code::kTimeout));
+  news->wait_for_error();
   ck_assert_int_eq(news->errors.size(), 1);
   ck_assert(place.list(false).empty());
 }
@@ -187,6 +188,7 @@ GST_START_TEST(g32_a_writer_that_shared_frames_of_a_stopped_one_says_so) {
   ck_assert_int_eq(a.stop(milliseconds(10)), 4);
   gate_b->open();
   stream.join();
+  news_b->wait_for_error();
   ck_assert_int_eq(news_b->errors.size(), 1);
   ck_assert(news_b->errors[0].is(Code::kUnavailable));
   ck_assert(news_b->errors[0].message().find("was stopped before") != std::string::npos);

@@ -87,6 +87,7 @@ GST_START_TEST(g05_a_store_that_stays_locked_is_an_error) {
   ck_assert(writer.begin(fields("decode"), false).is_ok());
   ck_assert(push(writer, 0).is_ok());
   ck_assert(writer.finish({}, kPatience).is(Code::kBusy));
+  news->wait_for_error();
   ck_assert_int_eq(news->errors.size(), 1);
   ck_assert_int_eq(news->warnings.size(), 1);
 }

@@ -3,6 +3,7 @@
 // GST_CHECKPOINT_TEST_POSTGRES names, a URI of libpq's whose user may create schemas.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -57,7 +58,7 @@ class PostgresPlace : public MetadataStorePlace {
  private:
   const std::string query_, server_;
   const std::string schema_;
-  int stores_ = 0;
+  std::atomic<int> stores_ = 0;
 };
 
 }  // namespace checkpoint
