@@ -209,6 +209,10 @@ Result<TagListPtr> ValueReader::tag_list(unsigned depth) {
     uint32_t n = in_.u32();
     if (in_.failed() || !is_structure_name(name)) return corrupt_value("bad tag name");
     if (n > kMaxTagValues) return corrupt_value("too many values of a tag");
+    if (gst_tag_list_get_tag_size(out.get(), name.c_str()) > 0) return corrupt_value("a tag twice");
+    // Merged one by one they would be compared, which not every type can be.
+    ScopedValue all;
+    g_value_init(&all.v, GST_TYPE_LIST);
     for (uint32_t k = 0; k < n; k++) {
       ScopedValue v;
       CHECKPOINT_RETURN_IF_ERROR(value(&v.v, depth));
@@ -225,8 +229,12 @@ Result<TagListPtr> ValueReader::tag_list(unsigned depth) {
         gst_tag_register(name.c_str(), GST_TAG_FLAG_META, t, name.c_str(), name.c_str(),
                          gst_tag_merge_use_first);
       if (gst_tag_get_type(name.c_str()) != t) return corrupt_value("a tag of another type");
-      gst_tag_list_add_value(out.get(), GST_TAG_MERGE_APPEND, name.c_str(), &v.v);
+      if (k == 0 && (n == 1 || gst_tag_is_fixed(name.c_str())))
+        gst_tag_list_add_value(out.get(), GST_TAG_MERGE_APPEND, name.c_str(), &v.v);
+      gst_value_list_append_value(&all.v, &v.v);
     }
+    if (n > 1 && !gst_tag_is_fixed(name.c_str()))
+      gst_tag_list_add_value(out.get(), GST_TAG_MERGE_APPEND, name.c_str(), &all.v);
   }
   return out;
 }
