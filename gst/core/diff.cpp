@@ -233,8 +233,10 @@ class Comparison {
         t.moved += one.moved;
         t.shifted += one.shifted;
         t.tracked_otherwise += one.tracked_otherwise;
-        if (one.shifted && one.a->confidence && one.b->confidence)
+        if (one.shifted && one.a->confidence && one.b->confidence) {
           t.shift += *one.b->confidence - *one.a->confidence;
+          t.with_shift++;
+        }
       });
     }
   }

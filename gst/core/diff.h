@@ -64,7 +64,8 @@ struct FieldChange {
 struct LabelTotals {
   uint64_t a = 0, b = 0;  // detections on each side
   uint64_t gained = 0, lost = 0, moved = 0, shifted = 0, tracked_otherwise = 0;
-  double shift = 0;  // sum of what confidences rose by from a to b
+  double shift = 0;         // sum of what confidences rose by from a to b...
+  uint64_t with_shift = 0;  // ...of so many that have one on both sides
 };
 
 struct DiffTotals {

@@ -13,6 +13,7 @@ namespace {
 constexpr unsigned kEventPage = 256;
 // Of records in one get, where they are more than one.
 constexpr uint64_t kMaxGet = 4 << 20;
+constexpr uint64_t kMaxRecord = uint64_t{UINT32_MAX} + 16;  // as the format has it
 }  // namespace
 
 EarlierFrames::EarlierFrames(std::shared_ptr<Stores> stores, CheckpointRow row, uint64_t first,
@@ -105,6 +106,7 @@ Status EarlierFrames::read_records(std::span<const FrameRow> rows, const PackRow
     // Before anything is allocated for what a damaged row says.
     if (row.record.offset > pack.size || row.record.length > pack.size - row.record.offset)
       return {Code::kCorrupt, "they end behind the pack"};
+    if (row.record.length > kMaxRecord) return {Code::kCorrupt, "one is longer than any can be"};
     end = std::max(end, row.record.offset + row.record.length);
   }
   Bytes bytes(end - begin);

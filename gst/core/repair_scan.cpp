@@ -232,6 +232,17 @@ CommitChain chain_of(std::vector<FoundCommit> commits) {
   uint64_t end = 0;
   bool left_out = false;
   for (const FoundCommit &commit : commits) {
+    // A writer goes on behind what was committed. So what an earlier one had put from there on was
+    // not.
+    if (!chain.commits.empty() && commit.epoch > chain.commits.back().epoch &&
+        commit.first_index < chain.frames) {
+      while (!chain.commits.empty() && commit.first_index < chain.frames) {
+        chain.frames -= chain.commits.back().frames;
+        chain.commits.pop_back();
+      }
+      end = chain.frames;
+      left_out = false;
+    }
     const uint64_t number = chain.commits.empty() ? 0 : chain.commits.back().commit_no;
     const uint64_t epoch = chain.commits.empty() ? 0 : chain.commits.back().epoch;
     // One of an earlier epoch was put, and then its writer was late.

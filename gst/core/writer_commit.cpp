@@ -62,6 +62,7 @@ Status CheckpointWriter::Impl::set_up() {
     fields = wanted;
   }
   CHECKPOINT_RETURN_IF_ERROR(take_lease());
+  record_epoch = lease.epoch;
   fail_point(FailPoint::kLeaseTaken);
   if (may_exist) CHECKPOINT_RETURN_IF_ERROR(find_earlier(wanted));
   if (stored_frames() < first_index)

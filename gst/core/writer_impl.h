@@ -139,6 +139,9 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
 
   std::shared_mutex lease_in_use;  // see with_lease()
   Lease lease;  // written by the control thread alone, which so needs lease_in_use only for that
+  // What all its records say, since packs are put in any order: the epoch that it began with. Set
+  // before there is a frame.
+  uint64_t record_epoch = 0;
 
   // --- protected by `mutex`
   std::optional<CheckpointFields> fields;
@@ -211,10 +214,12 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
 
   struct KnownPack {
     Uuid uuid;
-    bool usable = false;  // pinned for us
-    bool lost = false;    // the frame store has it no more, though nobody collected it
+    bool usable = false;           // pinned for us
+    bool lost = false;             // the frame store has it no more, though nobody collected it
+    std::optional<PackRow> plain;  // of a plain one, each payload of which is looked at
   };
   std::map<PackKey, KnownPack> known_packs;  // packs of earlier payloads
+  std::set<PackKey> told_lost;
   WriterStats stats;
   std::optional<SteadyTime> first_frame_at;
 
@@ -263,6 +268,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   Status store_payload(Slot &slot, PayloadCodec &codec, ByteView raw,
                        std::shared_ptr<Chunk> copied);
   Result<KnownPack> pin(const PayloadRef &payload);
+  void tell_lost(const PackRow &pack, const Status &state);
   Status look_at(const PackRow &pack, const PayloadRef &payload);
   void open_builder();
   uint64_t unsealed_bytes() const;

@@ -84,7 +84,7 @@ Status CheckpointWriter::Impl::put_commit(PendingCommit &commit) {
   head.id = id;
   head.fields = row.fields;
   head.version = row.version;
-  head.epoch = with_lease([](const Lease &l) { return l.epoch; });
+  head.epoch = record_epoch;
   head.commit_no = commit.commit_no;
   head.created_at = row.created_at;
   append_record(head, records);

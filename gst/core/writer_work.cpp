@@ -226,11 +226,20 @@ Status CheckpointWriter::Impl::look_at(const PackRow &pack, const PayloadRef &pa
 // to it.
 Result<CheckpointWriter::Impl::KnownPack> CheckpointWriter::Impl::pin(const PayloadRef &payload) {
   const PackKey pack = payload.pack;
-  {
-    std::lock_guard lock(mutex);
-    auto found = known_packs.find(pack);
-    if (found != known_packs.end()) return found->second;
+  std::unique_lock lock(mutex);
+  if (auto found = known_packs.find(pack); found != known_packs.end()) {
+    KnownPack known = found->second;
+    lock.unlock();
+    if (!known.plain) return known;
+    const Status state = look_at(*known.plain, payload);
+    if (state.is_ok()) return known;
+    if (!state.is(Code::kMissing) && !state.is(Code::kTruncated)) return state;
+    tell_lost(*known.plain, state);
+    known.usable = false;
+    known.lost = true;
+    return known;
   }
+  lock.unlock();
   const auto read = [&] {
     return patiently(cancel, [&] { return stores->metadata->get_packs({&pack, 1}, cancel); });
   };
@@ -256,19 +265,28 @@ Result<CheckpointWriter::Impl::KnownPack> CheckpointWriter::Impl::pin(const Payl
     known.usable = pinned.front();
     fail_point(FailPoint::kPackPinned);
   }
-  std::unique_lock lock(mutex);
-  const auto [kept, first] = known_packs.emplace(pack, known);
-  known = kept->second;
-  lock.unlock();
-  if (first && known.lost)
-    observe([&](WriterObserver &o) {
-      o.on_warning(Status(state.code(),
-                          "pack " + rows.front().object +
-                              ", which holds frames of an earlier checkpoint, is damaged: " +
-                              state.message() + "; its frames are stored again",
-                          "gst-checkpoint-1.0 verify says which checkpoints need it"));
-    });
-  return known;
+  if (known.lost) tell_lost(rows.front(), state);
+  if (rows.front().plain) {
+    if (known.lost) return known;  // that payload; the others may be there
+    known.plain = rows.front();
+  }
+  lock.lock();
+  return known_packs.emplace(pack, known).first->second;
+}
+
+// Once of each pack.
+void CheckpointWriter::Impl::tell_lost(const PackRow &pack, const Status &state) {
+  {
+    std::lock_guard lock(mutex);
+    if (!told_lost.insert(pack.key).second) return;
+  }
+  observe([&](WriterObserver &o) {
+    o.on_warning(Status(state.code(),
+                        "pack " + pack.object +
+                            ", which holds frames of an earlier checkpoint, is damaged: " +
+                            state.message() + "; its frames are stored again",
+                        "gst-checkpoint-1.0 verify says which checkpoints need it"));
+  });
 }
 
 uint64_t CheckpointWriter::Impl::unsealed_bytes() const {

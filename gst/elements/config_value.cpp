@@ -31,8 +31,7 @@ bool may_hold_secret(const GValue *value) {
 
 bool mask(const char *name, GValue *value);
 
-void mask_fields(GValue *value) {
-  GstStructure *fields = gst_structure_copy(gst_value_get_structure(value));
+void mask_fields(GstStructure *fields) {
   for (gint i = gst_structure_n_fields(fields) - 1; i >= 0; i--) {
     const std::string name = gst_structure_nth_field_name(fields, static_cast<guint>(i));
     GValue field = G_VALUE_INIT;
@@ -45,7 +44,6 @@ void mask_fields(GValue *value) {
       gst_structure_remove_field(fields, name.c_str());
     g_value_unset(&field);
   }
-  g_value_take_boxed(value, fields);
 }
 
 void mask_list(const char *name, GValue *value) {
@@ -78,7 +76,14 @@ bool mask(const char *name, GValue *value) {
     if (const gchar *text = g_value_get_string(value))
       g_value_set_string(value, mask_uri(text).c_str());
   } else if (GST_VALUE_HOLDS_STRUCTURE(value)) {
-    if (gst_value_get_structure(value)) mask_fields(value);
+    if (const GstStructure *is = gst_value_get_structure(value)) {
+      GstStructure *fields = gst_structure_copy(is);
+      mask_fields(fields);
+      g_value_take_boxed(value, fields);
+    }
+  } else if (GST_VALUE_HOLDS_CAPS(value)) {
+    if (const GstCaps *caps = gst_value_get_caps(value))
+      g_value_take_boxed(value, without_secrets(caps).release());
   } else if (is_list(value)) {
     mask_list(name, value);
   } else if (G_VALUE_HOLDS(value, G_TYPE_STRV)) {
@@ -148,6 +153,13 @@ std::optional<std::string> json_value(const GValue *value) {
 }
 
 }  // namespace
+
+CapsPtr without_secrets(const GstCaps *caps) {
+  CapsPtr masked(gst_caps_copy(caps));
+  for (guint i = 0; i < gst_caps_get_size(masked.get()); i++)
+    mask_fields(gst_caps_get_structure(masked.get(), i));
+  return masked;
+}
 
 std::optional<std::string> shown_value(const char *name, const GValue *value) {
   GValue masked = G_VALUE_INIT;

@@ -3,6 +3,8 @@
 
 #include <mutex>
 
+#include "store/uri.h"
+
 namespace checkpoint {
 
 struct ErrorWatch::State {
@@ -15,7 +17,7 @@ struct ErrorWatch::State {
     gst_message_parse_error(message, &error, nullptr);
     std::string text =
         GST_MESSAGE_SRC(message) ? std::string(GST_MESSAGE_SRC_NAME(message)) + ": " : "";
-    text += error ? error->message : "error";
+    text += error ? mask_uri(error->message) : "error";
     g_clear_error(&error);
     std::shared_ptr<CheckpointWriter> doubted;
     {

@@ -46,15 +46,19 @@ std::string time_text(const struct stat &info) {
                         info.st_mtim.tv_nsec);
 }
 
+// A URI, and not of a file.
+bool is_elsewhere(const std::string &location) {
+  return location.find("://") != std::string::npos &&
+         !GCharPtr(g_filename_from_uri(location.c_str(), nullptr, nullptr));
+}
+
 // '' for what is neither a file nor a URI.
 std::string input_identity(const std::string &location) {
   if (location.empty()) return "";
+  if (is_elsewhere(location)) return json_object({{"uri", json_text(mask_uri(location))}});
   std::string path = location;
-  if (location.find("://") != std::string::npos) {
-    const GCharPtr local(g_filename_from_uri(location.c_str(), nullptr, nullptr));
-    if (!local) return json_object({{"uri", json_text(mask_uri(location))}});
-    path = local.get();
-  }
+  if (location.find("://") != std::string::npos)
+    path = GCharPtr(g_filename_from_uri(location.c_str(), nullptr, nullptr)).get();
   struct stat info = {};
   const auto absolute = file_at(path, info);
   if (!absolute) return "";
@@ -153,6 +157,9 @@ std::string input_of(GstElement *source) {
 }
 
 bool has_unknown_input(GstElement *source) {
+  // What is there may be another film by now, and its name is known without its query only.
+  for (const char *name : {"location", "uri"})
+    if (is_elsewhere(string_property(source, name))) return true;
   if (!input_of(source).empty()) return false;
   for (const char *name : {"location", "uri", "device"})
     if (!string_property(source, name).empty()) return true;

@@ -117,7 +117,8 @@ Status LineRun::set_up_stage(GstElement *element, size_t stage, const StagePlan 
   if (request_.scenario) g_object_set(element, "scenario", request_.scenario->c_str(), nullptr);
   if (const std::string overrides = stages_.overrides_of(stage); !overrides.empty())
     set("config-overrides", overrides.c_str());
-  if (plan.resumed.contains(stage)) g_object_set(element, "resume", TRUE, nullptr);
+  // Whatever the line says: what goes on here is what the plan has looked at.
+  g_object_set(element, "resume", static_cast<gboolean>(plan.resumed.contains(stage)), nullptr);
   return Status::ok();
 }
 

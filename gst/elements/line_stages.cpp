@@ -27,7 +27,7 @@ bool is_tap(const LaunchLine &line, size_t element) {
 std::string canonical_caps(const std::string &raw) {
   CapsPtr caps(gst_caps_from_string(unquote(raw).c_str()));
   if (!caps) return raw;
-  const GCharPtr text(gst_caps_to_string(caps.get()));
+  const GCharPtr text(gst_caps_to_string(without_secrets(caps.get()).get()));
   return text.get();
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/catalog.h"
+#include "core/checkpoint_cursor.h"
 
 namespace checkpoint {
 
@@ -29,31 +30,52 @@ class Planner {
     return request_.scenario ? Branch{true, *request_.scenario} : Branch{};
   }
 
-  // The newest first.
-  Result<std::vector<CheckpointRow>> rows(size_t stage, const Branch &branch, bool partial) {
-    if (!store_) return std::vector<CheckpointRow>();
-    CheckpointQuery query;
-    query.job_id = request_.job_id;
-    query.stage = line_.stage_of(stage);
-    query.branch = branch;
-    query.include_partial = partial;
-    return store_->list_checkpoints(query, cancel_);
+  // A run in a scenario starts from the base too.
+  std::vector<Branch> branches() const {
+    std::vector<Branch> all{own_branch()};
+    if (request_.scenario) all.emplace_back();
+    return all;
+  }
+
+  CheckpointQuery query_of(size_t stage, const Branch &branch) const {
+    return {.job_id = request_.job_id, .stage = line_.stage_of(stage), .branch = branch};
+  }
+
+  // Be it complete or not.
+  Result<std::optional<CheckpointRow>> newest(size_t stage) {
+    std::optional<CheckpointRow> found;
+    if (!store_) return found;
+    CheckpointQuery query = query_of(stage, own_branch());
+    query.include_partial = true;
+    query.limit = 1;
+    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> rows,
+                                store_->list_checkpoints(query, cancel_));
+    if (!rows.empty()) found = std::move(rows[0]);
+    return found;
   }
 
   // Of those that are made as the line says the newest, else the newest of the own branch, which is
   // stale then.
   Result<std::optional<CheckpointRow>> find(size_t stage, const std::string &expected) {
-    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> own, rows(stage, own_branch(), false));
-    for (const CheckpointRow &row : own)
-      if (row.fields.config_declared == expected) return std::optional(row);
-    if (request_.scenario) {
-      CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> base, rows(stage, Branch{}, false));
-      for (const CheckpointRow &row : base)
-        if (row.fields.config_declared == expected) return std::optional(row);
+    std::optional<CheckpointRow> own;
+    if (!store_) return own;
+    for (const Branch &branch : branches()) {
+      CheckpointCursor cursor(*store_, query_of(stage, branch));
+      for (;;) {
+        CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow *const row, cursor.next(cancel_));
+        if (!row) break;
+        if (row->fields.config_declared == expected) return std::optional(std::move(*row));
+        if (!own && branch == own_branch()) own = std::move(*row);
+      }
     }
-    if (own.empty()) return std::optional<CheckpointRow>();
-    note_stale(own[0], expected);
-    return std::optional(own[0]);
+    if (!own) return own;
+    // Unless this very line has begun to make it anew.
+    CHECKPOINT_ASSIGN_OR_RETURN(const auto last, newest(stage));
+    if (last && last->state == CheckpointState::kPartial &&
+        last->fields.config_declared == expected)
+      return std::optional<CheckpointRow>();
+    note_stale(*own, expected);
+    return own;
   }
 
   void note_stale(const CheckpointRow &row, const std::string &expected) {
@@ -123,24 +145,26 @@ class Planner {
                 override.element + " is before the stage \"" + name + "\" that the run starts at",
                 "start at an earlier stage, or leave out --from"};
     }
-    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> found, rows(*tap, own_branch(), false));
-    if (found.empty() && request_.scenario) {
-      CHECKPOINT_ASSIGN_OR_RETURN(found, rows(*tap, Branch{}, false));
+    // Of several versions the newest one that is made as the line says, with all before it.
+    plan_.start = *tap;
+    for (const Branch &branch : branches()) {
+      if (!store_ || plan_.from) break;
+      CheckpointCursor cursor(*store_, query_of(*tap, branch));
+      for (;;) {
+        CHECKPOINT_ASSIGN_OR_RETURN(const CheckpointRow *const row, cursor.next(cancel_));
+        if (!row) break;
+        CHECKPOINT_ASSIGN_OR_RETURN(std::vector<StaleStage> stale, stale_chain(*tap, *row));
+        if (!plan_.from || stale.empty()) {
+          plan_.from = *row;
+          plan_.stale = std::move(stale);
+        }
+        if (plan_.stale.empty()) break;
+      }
     }
-    if (found.empty())
+    if (!plan_.from)
       return {Code::kNotFound,
               "no complete checkpoint for job \"" + request_.job_id + "\", stage \"" + name + "\"",
               "run the pipeline without --from first"};
-    // Of several versions the newest one that is made as the line says, with all before it.
-    plan_.start = *tap;
-    for (const CheckpointRow &row : found) {
-      CHECKPOINT_ASSIGN_OR_RETURN(std::vector<StaleStage> stale, stale_chain(*tap, row));
-      if (!plan_.from || stale.empty()) {
-        plan_.from = row;
-        plan_.stale = std::move(stale);
-      }
-      if (plan_.stale.empty()) break;
-    }
     ids_[*tap] = plan_.from->id.to_string();
     return Status::ok();
   }
@@ -177,17 +201,16 @@ class Planner {
       const std::string leaky = stages_.setting(stage, "leaky").value_or("no");
       if (leaky != "no" && leaky != "0") continue;
       ids_.erase(stage);
-      CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> found,
-                                  rows(stage, own_branch(), true));
-      if (found.empty() || found[0].state != CheckpointState::kPartial) continue;
+      CHECKPOINT_ASSIGN_OR_RETURN(std::optional<CheckpointRow> found, newest(stage));
+      if (!found || found->state != CheckpointState::kPartial) continue;
       const std::string declared = stages_.declared(stage, parent_of(stage));
-      if (found[0].fields.config_declared != declared) {
-        auto differences = config_differences(found[0].fields.config_declared, declared);
-        plan_.left.push_back({std::move(found[0]), std::move(differences)});
+      if (found->fields.config_declared != declared) {
+        auto differences = config_differences(found->fields.config_declared, declared);
+        plan_.left.push_back({std::move(*found), std::move(differences)});
         continue;
       }
-      ids_[stage] = found[0].id.to_string();
-      plan_.resumed.emplace(stage, std::move(found[0]));
+      ids_[stage] = found->id.to_string();
+      plan_.resumed.emplace(stage, std::move(*found));
     }
     return Status::ok();
   }

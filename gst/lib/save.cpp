@@ -184,6 +184,7 @@ Status push_stored(Saver &saver, const SaveRequest &request, const StoredFrames 
 Result<Uuid> save(const std::shared_ptr<StorePlace> &place, const SaveRequest &request,
                   Cancellation &cancel) {
   CheckpointFields fields = request.state.fields;
+  fields.config_declared.clear();  // of a line that made what was loaded, and not this
   CHECKPOINT_RETURN_IF_ERROR(check_fields(fields));
   fields.parent.reset();
   if (!request.state.parent.empty()) {

@@ -59,7 +59,7 @@ void label_json(Json &json, const LabelTotals &t) {
   json.begin_object().field("a", t.a).field("b", t.b).field("gained", t.gained);
   json.field("lost", t.lost).field("moved", t.moved).field("confidence_shifted", t.shifted);
   json.field("tracked_otherwise", t.tracked_otherwise).key("mean_shift");
-  t.shifted ? json.value(mean_shift(t)) : json.null();
+  t.with_shift ? json.value(mean_shift(t)) : json.null();
   json.end_object();
 }
 
@@ -108,7 +108,7 @@ void print_labels(Terminal &out, const DiffTotals &totals) {
   const auto row = [&](const std::string &name, const LabelTotals &t) {
     table.row({name, std::to_string(t.a), std::to_string(t.b), std::to_string(t.gained),
                std::to_string(t.lost), std::to_string(t.moved), std::to_string(t.shifted),
-               t.shifted ? signed_number(mean_shift(t)) : ""});
+               t.with_shift ? signed_number(mean_shift(t)) : ""});
   };
   for (const auto &[label, t] : totals.labels) row(label, t);
   if (totals.labels.size() > 1) row("(all)", totals.detections);

@@ -60,7 +60,7 @@ std::string detection_text(const DetectionChange &change) {
 }
 
 double mean_shift(const LabelTotals &totals) {
-  return totals.shift / static_cast<double>(totals.shifted);
+  return totals.shift / static_cast<double>(totals.with_shift);
 }
 
 std::string signed_number(double number) { return number_text("%+.3f", number); }

@@ -293,7 +293,7 @@ void ReportWriter::comparison(const ReportComparison &c) {
       put(cells("td",
                 {label.empty() ? "(no label)" : label, std::to_string(l.a), std::to_string(l.b),
                  std::to_string(l.gained), std::to_string(l.lost), std::to_string(l.moved),
-                 std::to_string(l.shifted), l.shifted ? signed_number(mean_shift(l)) : ""},
+                 std::to_string(l.shifted), l.with_shift ? signed_number(mean_shift(l)) : ""},
                 true));
     put("</tbody></table></div>\n");
   }

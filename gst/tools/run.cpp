@@ -64,6 +64,25 @@ class RunLine {
   steady_clock::time_point next_ = begun_ + kAsLines;  // of a log
 };
 
+// A stage that would be stored elsewhere than the plan looks for it; '' where all is well.
+std::string misplaced(const LineStages &stages, const PlanRequest &request) {
+  for (size_t stage : stages.line().stages()) {
+    const std::string &tap = stages.line().elements()[stage].name;
+    const auto job = stages.setting(stage, "job-id"), name = stages.setting(stage, "stage"),
+               scenario = stages.setting(stage, "scenario");
+    if (job && *job != request.job_id)
+      return tap + " stores in the job " + in_quotes(*job) + ", and the run is of " +
+             in_quotes(request.job_id) + "; leave job-id out of the pipeline";
+    if (scenario && scenario != request.scenario)
+      return tap + " stores in the scenario " + in_quotes(*scenario) +
+             "; leave that out of the pipeline and give --scenario";
+    if (name && *name != stages.line().stage_of(stage))
+      return tap + " is the stage " + in_quotes(stages.line().stage_of(stage)) +
+             " of the pipeline; write its other name there";
+  }
+  return "";
+}
+
 // Null: nothing was stored yet.
 Result<std::shared_ptr<MetadataStore>> open_rows(Call &call, const LineStages &stages) {
   std::string uri = call.metadata_store();
@@ -171,17 +190,10 @@ int run_run(Call &call) {
   request.frame_store = call.frame_store();
   request.metadata_store = call.metadata_store();
   if (request.job_id.empty()) return call.usage("--job names the video that is worked on");
-  // What is stored in one job can't be planned from another.
-  for (size_t stage : line->stages()) {
-    const LaunchLine::Element &tap = line->elements()[stage];
-    if (tap.property("job-id").value_or(request.job_id) != request.job_id)
-      return call.usage(tap.name + " stores in the job " + in_quotes(*tap.property("job-id")) +
-                        ", and the run is of " + in_quotes(request.job_id) +
-                        "; leave job-id out of the pipeline");
-  }
-
   auto stages = LineStages::make(std::move(*line), overrides);
   if (!stages.is_ok()) return call.fail(stages.status());
+  if (const std::string wrong = misplaced(*stages, request); !wrong.empty())
+    return call.usage(wrong);
   for (const std::string &source : stages->unknown_inputs())
     call.out().note("what " + source +
                     " reads can't be told from what it read before; --restart takes it anew");

@@ -58,6 +58,9 @@ void guarded_get(GObject *, guint, GValue *value, GParamSpec *) {
     g_value_set_flags(value, GST_SEEK_FLAG_KEY_UNIT);
   else if (G_VALUE_HOLDS(value, GST_TYPE_STRUCTURE))
     g_value_take_boxed(value, headers());
+  else if (GST_VALUE_HOLDS_CAPS(value))
+    g_value_take_boxed(value, gst_caps_from_string("application/x-srtp,srtp-key=(string)s3cr3t,"
+                                                   "media=(string)camera"));
 }
 void guarded_set(GObject *, guint, const GValue *, GParamSpec *) {}
 void guarded_class_init(GuardedClass *klass) {
@@ -75,6 +78,7 @@ void guarded_class_init(GuardedClass *klass) {
       g_param_spec_enum("pass", "", "", GST_TYPE_FORMAT, 0, G_PARAM_READWRITE),
       g_param_spec_flags("keyframe-flags", "", "", GST_TYPE_SEEK_FLAGS, 0, G_PARAM_READWRITE),
       g_param_spec_boxed("extra-headers", "", "", GST_TYPE_STRUCTURE, G_PARAM_READWRITE),
+      g_param_spec_boxed("caps", "", "", GST_TYPE_CAPS, G_PARAM_READWRITE),
       g_param_spec_boxed("auth-headers", "", "", GST_TYPE_STRUCTURE, G_PARAM_READWRITE)};
   for (GParamSpec *pspec : others) g_object_class_install_property(object_class, ++id, pspec);
   gst_element_class_add_static_pad_template(GST_ELEMENT_CLASS(klass), &guarded_src);
@@ -214,9 +218,9 @@ GST_START_TEST(g36_no_secret_is_part_of_a_configuration) {
     ck_assert_msg(value.find("s3cr3t") == std::string::npos, "%s: %s", name.c_str(), value.c_str());
   }
   must_equal(names,
-             "extra-headers keyframe-flags keyint-min parent-name pass prefer-passthrough "
+             "caps extra-headers keyframe-flags keyint-min parent-name pass prefer-passthrough "
              "where ");
-  for (const char *name : {"where", "extra-headers"})
+  for (const char *name : {"where", "extra-headers", "caps"})
     ck_assert_msg(set.at(name).find("camera") != std::string::npos, "%s", set.at(name).c_str());
   ck_assert(set.at("extra-headers").find("key-frames") != std::string::npos);
   // What is no text is no secret.
@@ -242,6 +246,16 @@ GST_START_TEST(g36_no_secret_is_part_of_what_is_overridden) {
   for (const char *part : {"\"s.keyint-min\":\"9\"", "\"s.pass\":\"time\"",
                            "\"s.where\":\"http://***@camera/1?t=***\"", "agent"})
     ck_assert_msg(shown.find(part) != std::string::npos, "%s in %s", part, shown.c_str());
+  // Nor of what stands between two elements.
+  auto keyed =
+      LaunchLine::parse({"guarded ! application/x-srtp,srtp-key=(string)s3cr3t ! decodebin ! "
+                         "checkpointtap stage=a ! fakesink"});
+  ck_assert(keyed.is_ok());
+  auto with_caps = LineStages::make(*keyed, {});
+  ck_assert_msg(with_caps.is_ok(), "%s", with_caps.status().to_string().c_str());
+  const std::string made = with_caps->declared(with_caps->line().stages()[0], "");
+  ck_assert_msg(made.find("x-srtp") != made.npos && made.find("s3cr3t") == made.npos, "%s",
+                made.c_str());
   // Nor of an error.
   for (const Override &wrong :
        {Override{"s", "extra-headers", "h,,s3cr3t"}, Override{"s", "user-pwd", "s3cr3t"}}) {
@@ -306,6 +320,8 @@ GST_START_TEST(a_source_whose_input_is_not_known_is_named) {
       {"filesrc location=" + place.file("none"), 1},
       {"multifilesrc location=" + place.file("%d-%d.png"), 1},
       {"multifilesrc location=" + place.file("%s%n.png"), 1},
+      {"uridecodebin uri=file://" + place.film(), 0},
+      {"uridecodebin uri=http://camera/film?clip=1", 1},
       {"fdsrc", 1}};
   for (const auto &[source, count] : cases) {
     auto line = LaunchLine::parse({source + " name=s ! checkpointtap stage=a ! fakesink"});
@@ -423,6 +439,38 @@ GST_START_TEST(g06_a_leaky_stage_is_not_resumed) {
 }
 GST_END_TEST
 
+GST_START_TEST(g06_what_the_plan_does_not_go_on_with_is_begun_anew) {
+  Place place;
+  const std::string tap = "checkpointtap stage=first resume=true" + place.stores() + "! ";
+  const std::string failing = place.line("identity error-after=5 ! " + tap);
+  Run crashed(place, failing, kJob);
+  ck_assert(!crashed.runner->run(crashed.plan, crashed.cancel).status.is_ok());
+  Run other(place, place.line("identity ! " + tap), kJob);
+  ck_assert_uint_ge(other.plan.left.size(), 1);
+  other.play();
+  EQUAL(place.value("SELECT group_concat(version || state, ' ') FROM (SELECT * FROM "
+                    "stage_checkpoints WHERE stage = 'first' ORDER BY version)"),
+        "1partial 2complete");
+}
+GST_END_TEST
+
+GST_START_TEST(g06_what_this_line_has_begun_is_not_stale) {
+  Place place;
+  Run(place, place.line(), kJob).play();
+  std::string failing = place.line();
+  failing.replace(failing.find("videobalance"), 0, "identity error-after=5 ! ");
+  ck_assert(Run(place, failing, kJob).stale().find("detect") != std::string::npos);
+  PlanRequest from_decode = kJob;
+  from_decode.from = "decode";
+  Run crashed(place, failing, from_decode);
+  ck_assert(!crashed.runner->run(crashed.plan, crashed.cancel).status.is_ok());
+  Run again(place, failing, kJob);
+  must_equal(again.stale(), "");
+  must_equal(again.start(), "decode");
+  ck_assert_int_eq(again.plan.resumed.count(again.stages->line().stages()[1]), 1);
+}
+GST_END_TEST
+
 GST_START_TEST(what_is_set_for_a_tap_counts_as_if_the_line_said_it) {
   Place place;
   const auto override = parse_override("checkpointtap0.stop_timeout=60000");
@@ -471,6 +519,8 @@ static Suite *line_run_suite() {
   tcase_add_test(tc, a_stale_stage_is_shown_and_not_taken);
   tcase_add_test(tc, a_run_from_a_stage_makes_none_of_the_elements_before_it);
   tcase_add_test(tc, g06_a_leaky_stage_is_not_resumed);
+  tcase_add_test(tc, g06_what_the_plan_does_not_go_on_with_is_begun_anew);
+  tcase_add_test(tc, g06_what_this_line_has_begun_is_not_stale);
   tcase_add_test(tc, what_is_set_for_a_tap_counts_as_if_the_line_said_it);
   tcase_add_test(tc, settings_that_can_not_be_are_named);
   return suite;

@@ -214,6 +214,11 @@ class OwnServer {
                                 "/tests/services/postgres " + what + " " + folder_.path();
     ck_assert_msg(std::system(command.c_str()) == 0, "%s", command.c_str());
   }
+  // A line of its configuration, instead of the one before; it is restarted.
+  void configure(const std::string &line) {
+    std::ofstream(folder_.file("postgres/data/postgresql.auto.conf")) << line << std::endl;
+    run("restart");
+  }
 
  private:
   const TempDir folder_;
@@ -260,6 +265,21 @@ GST_START_TEST(g01_a_restart_of_the_server_loses_no_commit) {
 }
 GST_END_TEST
 
+GST_START_TEST(g04_a_commit_that_no_standby_has_confirmed_is_in_doubt) {
+  OwnServer server;
+  Fixture f(std::make_unique<PostgresPlace>("&statement-timeout=500"));
+  f.add_checkpoint("decode");
+  MUST(f.store->commit(f.lease, f.next_commit(2), f.cancel));
+  const CommitBatch batch = f.next_commit(2);
+  server.configure("synchronous_standby_names = 'nobody'");
+  // The server calls it back, and says COMMIT.
+  FAILS_WITH(Code::kUnknownOutcome, f.store->commit(f.lease, batch, f.cancel));
+  server.configure("");
+  MUST(f.store->renew_lease(f.lease, kMinute, f.cancel));
+  ck_assert_uint_eq(MUST(f.store->get_checkpoint(f.checkpoint.id, f.cancel)).commit_no, 2);
+}
+GST_END_TEST
+
 GST_START_TEST(g37_the_certificate_of_the_server_is_checked) {
   const char *ca = std::getenv("GST_CHECKPOINT_TEST_POSTGRES_CA_FILE");
   if (ca == nullptr) return;  // a server of the user's, perhaps without TLS
@@ -294,6 +314,7 @@ static Suite *postgres_server_suite() {
   tcase_add_test(tc, g22_a_lease_lost_while_the_rows_are_written_stops_the_commit);
   tcase_add_test(tc, g28_a_server_that_says_nothing_is_given_up);
   tcase_add_test(tc, g01_a_restart_of_the_server_loses_no_commit);
+  tcase_add_test(tc, g04_a_commit_that_no_standby_has_confirmed_is_in_doubt);
   tcase_add_test(tc, g37_the_certificate_of_the_server_is_checked);
   return suite;
 }

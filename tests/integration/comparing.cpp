@@ -147,7 +147,8 @@ GST_START_TEST(g33_every_kind_of_difference_is_shown) {
   t = with([](Contents &c) { c.frames[5].detections[0].x += 3; });
   ck_assert(t.detections.moved == 1 && t.detections.gained + t.detections.lost == 0);
   t = with([](Contents &c) { c.frames[5].detections[0].confidence = 0.75; });
-  ck_assert(t.detections.shifted == 1 && t.detections.shift == 0.25);
+  ck_assert(t.detections.shifted == 1 && t.detections.shift == 0.25 &&
+            t.detections.with_shift == 1);
   ck_assert(place.only(5).detections.at(0).shifted);
 
   t = with([](Contents &c) {

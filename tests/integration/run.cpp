@@ -119,6 +119,13 @@ GST_START_TEST(what_can_not_be_run_is_named) {
            "stores in the job \"k\"");
   must_run(2, source + "checkpointtap stage=a job-id=j ! checkpointtap stage=b job-id=k ! fakesink",
            "stores in the job \"k\"");
+  must_run(2,
+           "--job j --set checkpointtap0.job-id=k " + source + "checkpointtap stage=a ! fakesink",
+           "stores in the job \"k\"");
+  must_run(2, "--job j --set checkpointtap0.stage=b " + source + "checkpointtap stage=a ! fakesink",
+           "its other name");
+  must_run(2, "--job j " + source + "checkpointtap stage=a scenario=dim ! fakesink",
+           "give --scenario");
   must_run(2, "--job j x.( " + source + "checkpointtap stage=a ! fakesink )", "parentheses");
   must_run(1, "--job j " + source + "nonsense ! checkpointtap stage=a ! fakesink", "nonsense");
   must_run(1, "--job j --from b " + source + "checkpointtap stage=a ! fakesink", "can start at: a");

@@ -52,6 +52,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const Location &location,
 Connection::Connection(const Location &location, pg_conn *conn)
     : location_(location), conn_(conn), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   PQsetnonblocking(conn_, 1);
+  PQsetNoticeReceiver(conn_, take_notice, this);
 }
 
 Connection::~Connection() {
@@ -77,10 +78,16 @@ void Connection::interrupt() {
 Status Connection::begin_command() {
   if (cancel_ != nullptr) CHECKPOINT_RETURN_IF_ERROR(cancel_->check());
   if (lost_) return connection_lost(location_);
-  timed_out_ = false;
+  timed_out_ = warned_ = false;
   // The server's own time-out comes first; this one is for a server that says nothing.
   deadline_ = std::chrono::steady_clock::now() + location_.statement_timeout + kGrace;
   return Status::ok();
+}
+
+void Connection::take_notice(void *self, const pg_result *notice) {
+  const char *code = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+  if (code != nullptr && std::string_view(code) == "01000")
+    static_cast<Connection *>(self)->warned_ = true;
 }
 
 void Connection::ask_to_stop() {
@@ -366,6 +373,11 @@ Status Transaction::begin_write() {
 Status Transaction::check_end(const Status &status, const std::string &tag, bool sent) {
   if (status.is_ok()) {
     open_ = false;
+    // It was called back, by us or by somebody, while it waited for a synchronous standby: that may
+    // not have it.
+    if (tag == "COMMIT" && connection_.was_warned())
+      return {Code::kUnknownOutcome,
+              connection_.location().display() + ": no synchronous standby has confirmed a commit"};
     if (tag == "COMMIT") return Status::ok();
     // A transaction that had failed answers so.
     return {Code::kInternal, connection_.location().display() + ": the transaction ended with " +

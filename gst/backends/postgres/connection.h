@@ -55,6 +55,8 @@ class Connection {
   bool clean_up();
   // After a failure: no answer came, or none will come.
   bool is_lost() const { return lost_; }
+  // The server said something beside the last answer that is not just information.
+  bool was_warned() const { return warned_; }
 
   const Location &location() const { return location_; }
 
@@ -77,6 +79,8 @@ class Connection {
   Status collect(ResultPtr &result);
   // Asks the server to end what it does, and gives it a moment to say so.
   void ask_to_stop();
+  // Takes what the server says beside its answers; nobody is to read it.
+  static void take_notice(void *self, const pg_result *notice);
   Status lost();
   Status failure(const pg_result *result);
   Statement &statement(std::string_view sql);
@@ -91,6 +95,7 @@ class Connection {
   Time deadline_;
   bool stopping_ = false;  // the server was asked to stop
   bool timed_out_ = false;
+  bool warned_ = false;  // by the server, within this command
   bool lost_ = false;
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;

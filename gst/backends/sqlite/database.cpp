@@ -147,7 +147,7 @@ Status Connection::configure(Use use) {
   // A file made by somebody else can't make us call functions of his choice.
   sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   CHECKPOINT_RETURN_IF_ERROR(
-      execute("PRAGMA synchronous = FULL;"
+      execute("PRAGMA synchronous = EXTRA;"  // FULL, and the folder of a journal that is removed
               "PRAGMA foreign_keys = ON;"
               "PRAGMA temp_store = MEMORY;"
               "PRAGMA cache_size = -16000;"
