@@ -233,9 +233,12 @@ GST_START_TEST(g28_pausing_loses_nothing) {
   SourcePlace place;
   make_source_frames(place, 200);
   SourceRun run(place.make_source());
+  run.set_state(GST_STATE_PAUSED);
   for (int i = 0; i < 10; i++) {
     gst_element_set_state(run.pipeline(), GST_STATE_PLAYING);
-    gst_element_set_state(run.pipeline(), GST_STATE_PAUSED);
+    // A pipeline that is asked for the next state before it has prerolled may never get there, also
+    // that of a videotestsrc and a fakesink.
+    run.set_state(GST_STATE_PAUSED);
   }
   run.play_to_end();
   ck_assert(SourceRun::indexes(run.take()) == numbers(0, 200));
