@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -152,9 +153,19 @@ struct Place {
   }
   // What a repair from the packs alone would find.
   bool last_record_says_complete() {
-    Cancellation cancel;
     uint64_t last = 0;
     bool complete = false;
+    visit_records([&](const Record &record) {
+      auto *commit = std::get_if<CommitRecord>(&record);
+      if (!commit || commit->commit_no <= last) return;
+      last = commit->commit_no;
+      complete = commit->complete;
+    });
+    return complete;
+  }
+  // Those of every pack that was put.
+  void visit_records(const std::function<void(const Record &)> &visit) {
+    Cancellation cancel;
     for (const std::string &name : frames->put_names()) {
       auto info = stores->frames->stat(name, cancel);
       ck_assert(info.is_ok());
@@ -165,16 +176,11 @@ struct Place {
       ck_assert(
           parse_records(ByteView(object).subspan(footer->records_offset, footer->records_length),
                         [&](Record &&record, RecordSpan) {
-                          auto *commit = std::get_if<CommitRecord>(&record);
-                          if (commit && commit->commit_no > last) {
-                            last = commit->commit_no;
-                            complete = commit->complete;
-                          }
+                          visit(record);
                           return Status::ok();
                         })
               .is_ok());
     }
-    return complete;
   }
   void check_frames(const CheckpointRow &checkpoint, size_t count) {
     auto found = rows(checkpoint);
