@@ -115,12 +115,18 @@ class Scanner {
     std::optional<CheckpointRecord> head;
     std::optional<CommitRecord> end;
     uint64_t frames = 0, first = 0;
+    std::optional<uint32_t> first_caps;
+    std::optional<std::pair<uint64_t, uint32_t>> first_event;
     std::map<Uuid, uint64_t> needed;
     const Status parsed = parse_records(records.bytes, [&](Record &&record, RecordSpan) -> Status {
       if (end || head.has_value() == std::holds_alternative<CheckpointRecord>(record))
         return {Code::kCorrupt, "its records are not those of one commit"};
       if (auto *begins = std::get_if<CheckpointRecord>(&record)) head = std::move(*begins);
       if (auto *ends = std::get_if<CommitRecord>(&record)) end = std::move(*ends);
+      if (const auto *caps = std::get_if<CapsRecord>(&record); caps && !first_caps)
+        first_caps = caps->row.number;
+      if (const auto *event = std::get_if<EventRecord>(&record); event && !first_event)
+        first_event = {event->row.index, event->row.ordinal};
       if (const auto *frame = std::get_if<FrameRecord>(&record)) {
         if (frames == 0) first = frame->row.index;
         if (frame->row.index != first + frames++)
@@ -145,7 +151,8 @@ class Scanner {
       return {Code::kCorrupt, "it contradicts other packs of checkpoint " + head->id.to_string()};
     }
     checkpoint.commits.push_back({uuid, head->commit_no, head->epoch, records.header.created_at,
-                                  end->first_index, frames, end->complete});
+                                  end->first_index, frames, end->complete, first_caps,
+                                  first_event});
     for (const auto &[pack, size] : needed) {
       uint64_t &known = needed_[pack].size;
       known = std::max(known, size);
@@ -222,6 +229,19 @@ Result<PackRecords> read_records(FrameStore &frames, const FoundPack &pack, Canc
   return records;
 }
 
+namespace {
+
+// A writer goes on behind what was committed: its numbers follow those. So what an earlier one had
+// put from there on was not committed.
+bool overrules(const FoundCommit &later, const FoundCommit &earlier) {
+  return later.epoch > earlier.epoch &&
+         (later.first_index < earlier.first_index + earlier.frames ||
+          (later.first_caps && earlier.first_caps && *later.first_caps <= *earlier.first_caps) ||
+          (later.first_event && earlier.first_event && *later.first_event <= *earlier.first_event));
+}
+
+}  // namespace
+
 CommitChain chain_of(std::vector<FoundCommit> commits) {
   // Of several with one number the last one put in the highest epoch comes first.
   std::sort(commits.begin(), commits.end(), [](const FoundCommit &a, const FoundCommit &b) {
@@ -232,14 +252,9 @@ CommitChain chain_of(std::vector<FoundCommit> commits) {
   uint64_t end = 0;
   bool left_out = false;
   for (const FoundCommit &commit : commits) {
-    // A writer goes on behind what was committed. So what an earlier one had put from there on was
-    // not.
-    if (!chain.commits.empty() && commit.epoch > chain.commits.back().epoch &&
-        commit.first_index < chain.frames) {
-      while (!chain.commits.empty() && commit.first_index < chain.frames) {
-        chain.frames -= chain.commits.back().frames;
-        chain.commits.pop_back();
-      }
+    while (!chain.commits.empty() && overrules(commit, chain.commits.back())) {
+      chain.frames -= chain.commits.back().frames;
+      chain.commits.pop_back();
       end = chain.frames;
       left_out = false;
     }

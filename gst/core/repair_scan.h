@@ -4,7 +4,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/pack.h"
@@ -30,6 +32,8 @@ struct FoundCommit {
   int64_t put_at = 0;
   uint64_t first_index = 0, frames = 0;
   bool complete = false;
+  std::optional<uint32_t> first_caps;                        // their number
+  std::optional<std::pair<uint64_t, uint32_t>> first_event;  // its index and ordinal
 };
 
 struct FoundCheckpoint {
