@@ -229,12 +229,12 @@ Result<TagListPtr> ValueReader::tag_list(unsigned depth) {
         gst_tag_register(name.c_str(), GST_TAG_FLAG_META, t, name.c_str(), name.c_str(),
                          gst_tag_merge_use_first);
       if (gst_tag_get_type(name.c_str()) != t) return corrupt_value("a tag of another type");
-      if (k == 0 && (n == 1 || gst_tag_is_fixed(name.c_str())))
-        gst_tag_list_add_value(out.get(), GST_TAG_MERGE_APPEND, name.c_str(), &v.v);
       gst_value_list_append_value(&all.v, &v.v);
     }
-    if (n > 1 && !gst_tag_is_fixed(name.c_str()))
-      gst_tag_list_add_value(out.get(), GST_TAG_MERGE_APPEND, name.c_str(), &all.v);
+    if (n == 0) continue;
+    const bool one = n == 1 || gst_tag_is_fixed(name.c_str());
+    gst_tag_list_add_value(out.get(), GST_TAG_MERGE_APPEND, name.c_str(),
+                           one ? gst_value_list_get_value(&all.v, 0) : &all.v);
   }
   return out;
 }

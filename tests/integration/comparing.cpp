@@ -150,6 +150,9 @@ GST_START_TEST(g33_every_kind_of_difference_is_shown) {
   ck_assert(t.detections.shifted == 1 && t.detections.shift == 0.25 &&
             t.detections.with_shift == 1);
   ck_assert(place.only(5).detections.at(0).shifted);
+  // From none to one, or back, is no number that a mean could be made of.
+  t = with([](Contents &c) { c.frames[5].detections[0].confidence.reset(); });
+  ck_assert(t.detections.shifted == 1 && t.detections.with_shift == 0 && t.detections.shift == 0);
 
   t = with([](Contents &c) {
     c.fields.config_snapshot = R"({"detector": {"threshold": 0.25}})";
