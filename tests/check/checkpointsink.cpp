@@ -527,6 +527,32 @@ GST_START_TEST(g28_a_flush_while_the_end_drains_loses_nothing) {
 }
 GST_END_TEST
 
+// Another element's error may quote what it was to open.
+GST_START_TEST(g36_no_secret_is_in_the_reason_of_a_partial_checkpoint) {
+  SinkPlace place;
+  GstElement *pipeline = parse_line(
+      test_source(-1) + "identity name=i ! checkpointsink commit-interval=100 job-id=j stage=s" +
+      place.stores());
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  GstBus *bus = gst_element_get_bus(pipeline);
+  for (bool begun = false; !begun;) {
+    GstMessage *message = gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND, GST_MESSAGE_ELEMENT);
+    ck_assert(message != nullptr);
+    begun = gst_message_has_name(message, "gst-checkpoint-commit");
+    gst_message_unref(message);
+  }
+  gst_object_unref(bus);
+  GstElement *identity = gst_bin_get_by_name(GST_BIN(pipeline), "i");
+  GST_ELEMENT_ERROR(identity, RESOURCE, NOT_FOUND, ("Invalid URI rtsp://me:s3cr3t@camera/1"),
+                    (nullptr));
+  gst_object_unref(identity);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+  EQUAL(place.value("SELECT reason FROM checkpoint"),
+        "an element failed: i: Invalid URI rtsp://***@camera/1");
+}
+GST_END_TEST
+
 static Suite *checkpointsink_suite() {
   Suite *suite = suite_create("checkpointsink");
   TCase *tc = tcase_create("checkpointsink");
@@ -553,6 +579,7 @@ static Suite *checkpointsink_suite() {
   tcase_add_test(tc, a_handler_on_the_bus_may_stop_the_element);
   tcase_add_test(tc, g13_a_gap_keeps_its_place);
   tcase_add_test(tc, g28_a_flush_while_the_end_drains_loses_nothing);
+  tcase_add_test(tc, g36_no_secret_is_in_the_reason_of_a_partial_checkpoint);
   return suite;
 }
 GST_CHECK_MAIN(checkpointsink);
