@@ -10,6 +10,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "common/thread_name.h"
 #include "core/frame_fetcher.h"
 #include "core/read_plan.h"
 #include "core/reader_pin.h"
@@ -124,7 +125,11 @@ void CheckpointReader::Impl::start(const ReplayRange &range) {
     old = std::move(session);
     session = std::move(next);
     try {
-      while (threads.size() < options.workers) threads.emplace_back([this] { work(); });
+      while (threads.size() < options.workers)
+        threads.emplace_back([this] {
+          name_thread("ckpt:read");
+          work();
+        });
     } catch (const std::system_error &error) {
       // One is enough.
       if (threads.empty())

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/thread_name.h"
 
 namespace checkpoint {
 
@@ -45,7 +46,10 @@ Status ReaderPin::hold(Cancellation &cancel) {
   std::unique_lock lock(mutex_);
   if (!settled_ && !thread_.joinable()) {
     try {
-      thread_ = std::thread([this] { run(); });
+      thread_ = std::thread([this] {
+        name_thread("ckpt:pin");
+        run();
+      });
     } catch (const std::system_error &error) {
       log(LogLevel::kWarning, "reader", std::string("no pin: no thread: ") + error.what());
       settled_ = true;

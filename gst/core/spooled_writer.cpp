@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/thread_name.h"
 #include "core/spool_room.h"
 
 namespace checkpoint {
@@ -189,6 +190,7 @@ void SpooledWriter::State::start(SpooledWriter *writer) {
   std::lock_guard lock(mutex);
   try {
     thread = std::thread([self = shared_from_this()] {
+      name_thread("ckpt:drain");
       self->run();
       std::lock_guard inner(self->mutex);
       self->thread_gone = true;

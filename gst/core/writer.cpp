@@ -8,6 +8,7 @@
 
 #include "common/fail_point.h"
 #include "common/log.h"
+#include "common/thread_name.h"
 #include "core/names.h"
 #include "core/running.h"
 #include "core/writer_impl.h"
@@ -44,7 +45,7 @@ CheckpointWriter::CheckpointWriter(StoreOpener open, const WriterOptions &option
                                    std::shared_ptr<WriterObserver> observer)
     : impl_(std::make_shared<Impl>(std::move(open), options, std::move(observer))) {
   std::lock_guard lock(impl_->mutex);
-  impl_->failure = impl_->start_thread(&Impl::control);
+  impl_->failure = impl_->start_thread("ckpt:control", &Impl::control);
   // begin() says so.
   impl_->failed = impl_->ended = !impl_->failure.is_ok();
 }
@@ -78,10 +79,11 @@ CheckpointWriter::~CheckpointWriter() {
   for (std::thread &thread : ended) thread.join();
 }
 
-Status CheckpointWriter::Impl::start_thread(void (Impl::*body)()) {
+Status CheckpointWriter::Impl::start_thread(const char *name, void (Impl::*body)()) {
   try {
     auto gone = std::make_shared<bool>(false);
-    std::thread thread([self = shared_from_this(), body, gone] {
+    std::thread thread([self = shared_from_this(), name, body, gone] {
+      name_thread(name);
       (self.get()->*body)();
       std::lock_guard lock(self->mutex);
       *gone = true;

@@ -17,9 +17,10 @@ void CheckpointWriter::Impl::control() {
   if (status.is_ok()) {
     std::unique_lock lock(mutex);
     for (unsigned i = 0; i < std::max(1u, options.workers) && status.is_ok(); i++)
-      status = start_thread(&Impl::work);
-    for (unsigned i = 0; i < max_puts && status.is_ok(); i++) status = start_thread(&Impl::put);
-    if (status.is_ok()) status = start_thread(&Impl::beat);
+      status = start_thread("ckpt:work", &Impl::work);
+    for (unsigned i = 0; i < max_puts && status.is_ok(); i++)
+      status = start_thread("ckpt:put", &Impl::put);
+    if (status.is_ok()) status = start_thread("ckpt:lease", &Impl::beat);
     lock.unlock();
     if (status.is_ok()) status = run();
   }

@@ -242,7 +242,7 @@ struct CheckpointWriter::Impl : std::enable_shared_from_this<CheckpointWriter::I
   void doubt(const std::string &reason);
   void abandon(const std::string &reason);
   // Call with `mutex` held. Fails where the process may have no more threads.
-  Status start_thread(void (Impl::*body)());
+  Status start_thread(const char *name, void (Impl::*body)());
   void observe(const std::function<void(WriterObserver &)> &call);
   void release_input(Slot &slot);
   void keep_inputs();  // call with `mutex` held

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/thread_name.h"
 #include "core/condition_parser.h"
 #include "core/names.h"
 #include "elements/buffer_output.h"
@@ -102,6 +103,7 @@ bool Player::start(const SourceSettings &settings) {
   try {
     connector_ = std::thread(
         [this, settings, cancel, answer = first_answer_, may_stream = may_stream_, keep] {
+          name_thread("ckpt:connect");
           answer->give(connect(settings, cancel, *answer, *may_stream));
           gst_object_unref(keep);
         });

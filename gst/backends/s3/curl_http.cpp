@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "backends/s3/http.h"
+#include "common/thread_name.h"
 
 namespace checkpoint {
 
@@ -211,7 +212,10 @@ class CurlTransfers : public HttpTransfers {
     arrived_.push_back(&transfer);
     if (!thread_.joinable()) {
       try {
-        thread_ = std::thread([this] { loop(); });
+        thread_ = std::thread([this] {
+          name_thread("ckpt:s3");
+          loop();
+        });
       } catch (const std::system_error &error) {
         arrived_.pop_back();
         transfer.answer.error = std::string("no thread can be started: ") + error.what();
