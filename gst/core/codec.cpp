@@ -27,7 +27,9 @@ struct FreeDCtx {
   void operator()(ZSTD_DCtx *context) const { ZSTD_freeDCtx(context); }
 };
 
-constexpr int kZstdLevel = 1;
+// The fastest level but for those that give up much: of decoded films it takes a quarter less time
+// than level 1, both ways, and 2 to 7 % more space.
+constexpr int kZstdLevel = -1;
 
 // One frame of today's format that says its length: what encode() writes. Distributions build
 // libzstd with the decoders of the formats before 1.0 too, and those are nothing for bytes of

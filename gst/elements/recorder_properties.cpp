@@ -42,7 +42,7 @@ GType codec_type() {
   static const GEnumValue values[] = {
       {static_cast<int>(Codec::kNone), "Stored as they are", "none"},
       {static_cast<int>(Codec::kLz4), "LZ4: fast, about half the size", "lz4"},
-      {static_cast<int>(Codec::kZstd), "Zstandard level 1: a third of the size", "zstd"},
+      {static_cast<int>(Codec::kZstd), "Zstandard level -1: half of the size or less", "zstd"},
       {0, nullptr, nullptr},
   };
   static const GType type = g_enum_register_static("GstCheckpointCodec", values);
