@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gst/checkpoint/gstcheckpointframes.h>
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -36,7 +37,8 @@ class Frames {
 
   // A sample of the caller's, or null behind the last frame.
   Result<gpointer> next(Cancellation &cancel) {
-    std::lock_guard lock(mutex_);
+    const Turn turn(*this, cancel);
+    if (!turn.has()) return Status(Code::kCancelled, "cancelled");
     if (!source_) {
       if (!of) return Status(Code::kInvalidArgument, "no checkpoint is set");
       settings.frame_store = place_of(of)->frames();
@@ -58,6 +60,36 @@ class Frames {
   }
 
  private:
+  // One call at a time. Who waits for another's may be cancelled, and has no turn then.
+  class Turn {
+   public:
+    Turn(Frames &frames, Cancellation &cancel) : frames_(frames) {
+      bool interrupted = false;
+      Cancellation::Hook hook(cancel, [&] {
+        std::lock_guard lock(frames_.mutex_);
+        interrupted = true;
+        frames_.turn_changed_.notify_all();
+      });
+      std::unique_lock lock(frames_.mutex_);
+      frames_.turn_changed_.wait(lock, [&] { return !frames_.taken_ || interrupted; });
+      has_ = !frames_.taken_;
+      frames_.taken_ = true;
+    }
+    ~Turn() {
+      if (!has_) return;
+      std::lock_guard lock(frames_.mutex_);
+      frames_.taken_ = false;
+      frames_.turn_changed_.notify_all();
+    }
+    bool has() const { return has_; }
+    Turn(const Turn &) = delete;
+    Turn &operator=(const Turn &) = delete;
+
+   private:
+    Frames &frames_;
+    bool has_ = false;
+  };
+
   void seek(uint64_t place) {
     next_ = place;
     source_->reader().seek({place, source_->end(), false, false});
@@ -87,8 +119,11 @@ class Frames {
   }
 
   std::mutex mutex_;
-  std::shared_ptr<SourceConnection> source_;  // protected by mutex_
-  uint64_t next_ = 0;                         // protected by mutex_
+  std::condition_variable turn_changed_;
+  bool taken_ = false;  // protected by mutex_
+  // Of who has the turn.
+  std::shared_ptr<SourceConnection> source_;
+  uint64_t next_ = 0;
 };
 
 }  // namespace
