@@ -48,17 +48,16 @@ Result<CheckpointRow> usable(CheckpointRow row, bool allow_partial) {
 }
 
 // Says what there is instead.
-Status none(Stores &stores, const CheckpointSelector &wanted, Cancellation &cancel) {
+Status none(MetadataStore &store, const CheckpointSelector &wanted, Cancellation &cancel) {
   std::string text = not_found_text(wanted);
-  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<JobRow> job,
-                              stores.metadata->find_job(wanted.job_id, cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(std::optional<JobRow> job, store.find_job(wanted.job_id, cancel));
   if (!job) {
     CHECKPOINT_ASSIGN_OR_RETURN(std::vector<std::string> jobs,
-                                stores.metadata->list_jobs("", kShown + 1, cancel));
+                                store.list_jobs("", kShown + 1, cancel));
     const bool more = jobs.size() > kShown;
     if (more) jobs.resize(kShown);
     return {Code::kNotFound,
-            text + ": there is no such job in " + stores.metadata->display_uri() +
+            text + ": there is no such job in " + store.display_uri() +
                 (jobs.empty() ? ", nor any other" : "; there are jobs " + joined(jobs, more))};
   }
 
@@ -70,7 +69,7 @@ Status none(Stores &stores, const CheckpointSelector &wanted, Cancellation &canc
   query.limit = kPage;
   for (int page = 0; page < kPagesForAMessage; page++) {
     CHECKPOINT_ASSIGN_OR_RETURN(std::vector<CheckpointRow> rows,
-                                stores.metadata->list_checkpoints(query, cancel));
+                                store.list_checkpoints(query, cancel));
     for (const CheckpointRow &row : rows) {
       if (row.state == CheckpointState::kDeleted) continue;
       if (row.fields.branch == wanted.branch) {
@@ -122,6 +121,17 @@ Status none(Stores &stores, const CheckpointSelector &wanted, Cancellation &canc
 
 }  // namespace
 
+CheckpointSelector selector_of(const CheckpointUri &what) {
+  CheckpointSelector selector;
+  selector.id = what.checkpoint_id;
+  selector.job_id = what.job_id;
+  selector.stage = what.stage;
+  if (what.scenario) selector.branch = {true, *what.scenario};
+  if (what.version != 0) selector.version = what.version;
+  selector.allow_partial = what.allow_partial;
+  return selector;
+}
+
 std::string not_found_text(const CheckpointSelector &wanted) {
   if (wanted.id) return "no checkpoint " + wanted.id->to_string();
   std::string text = "no checkpoint for job " + in_quotes(wanted.job_id) + ", stage " +
@@ -130,11 +140,10 @@ std::string not_found_text(const CheckpointSelector &wanted) {
   return text;
 }
 
-Result<CheckpointRow> find_checkpoint(Stores &stores, const CheckpointSelector &selector,
+Result<CheckpointRow> find_checkpoint(MetadataStore &store, const CheckpointSelector &selector,
                                       Cancellation &cancel) {
   if (selector.id) {
-    CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow row,
-                                stores.metadata->get_checkpoint(*selector.id, cancel));
+    CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow row, store.get_checkpoint(*selector.id, cancel));
     return usable(std::move(row), selector.allow_partial);
   }
   CHECKPOINT_RETURN_IF_ERROR(check_name("job-id", selector.job_id));
@@ -149,10 +158,10 @@ Result<CheckpointRow> find_checkpoint(Stores &stores, const CheckpointSelector &
   query.include_partial = selector.allow_partial || selector.version.has_value();
   query.limit = selector.version ? kPage : 1;
   // Rows come newest first, and versions of a stage only ever grow.
-  CheckpointCursor cursor(*stores.metadata, query);
+  CheckpointCursor cursor(store, query);
   for (;;) {
     CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow *const row, cursor.next(cancel));
-    if (!row) return none(stores, selector, cancel);
+    if (!row) return none(store, selector, cancel);
     if (!selector.version || row->version == *selector.version)
       return usable(std::move(*row), selector.allow_partial);
   }

@@ -22,6 +22,10 @@ Result<CopyResult> copy_checkpoint(const std::shared_ptr<Stores> &from, const Ch
   if (there.is_ok()) {
     result.was_there = there->state == CheckpointState::kComplete;
     if (result.was_there) return result;
+    if (there->state == CheckpointState::kDeleted)
+      return Status(Code::kAlreadyExists,
+                    "checkpoint " + row.id.to_string() + " was deleted there, and is not gone yet",
+                    "\"gst-checkpoint-1.0 gc\" on those stores ends that; then copy it again");
   } else if (!there.status().is(Code::kNotFound)) {
     return there.status();
   }

@@ -15,14 +15,6 @@ using Flat = std::map<std::string, std::string>;
 
 constexpr int kMaxDepth = 32;  // what lies deeper is compared as one text
 
-std::string json_string(const std::string &text) {
-  const JsonNodePtr node(json_node_new(JSON_NODE_VALUE));
-  std::unique_ptr<char, decltype(&g_free)> valid(
-      g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())), g_free);
-  json_node_set_string(node.get(), valid.get());
-  return node_text(node.get());
-}
-
 // One path for one field: a name that could be taken for two steps is quoted.
 std::string step(const char *name) {
   const std::string text = name;

@@ -12,6 +12,14 @@ JsonNodePtr parse_json(const std::string &text) {
   return JsonNodePtr(json_stops_at(text) ? nullptr : json_from_string(text.c_str(), nullptr));
 }
 
+std::string json_string(std::string_view text) {
+  const std::unique_ptr<char, decltype(&g_free)> valid(
+      g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())), g_free);
+  const JsonNodePtr node(json_node_new(JSON_NODE_VALUE));
+  json_node_set_string(node.get(), valid.get());
+  return node_text(node.get());
+}
+
 std::string node_text(JsonNode *node) {
   if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE) {
     std::array<char, 32> digits{};

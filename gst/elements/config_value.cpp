@@ -101,7 +101,7 @@ std::string number_text(double number, const char *format) {
   char text[G_ASCII_DTOSTR_BUF_SIZE];
   g_ascii_formatd(text, sizeof text, format, number);
   // JSON has no word for the others.
-  return std::isfinite(number) ? text : json_text(text);
+  return std::isfinite(number) ? text : json_string(text);
 }
 
 // nullopt: a kind of value that has no text.
@@ -120,7 +120,7 @@ std::optional<std::string> json_value(const GValue *value) {
     case G_TYPE_UINT64: {
       const guint64 number = g_value_get_uint64(value);
       const std::string text = std::to_string(number);
-      return number > G_MAXINT64 ? json_text(text) : text;
+      return number > G_MAXINT64 ? json_string(text) : text;
     }
     case G_TYPE_FLOAT:
       return number_text(g_value_get_float(value), "%.9g");
@@ -128,13 +128,13 @@ std::optional<std::string> json_value(const GValue *value) {
       return number_text(g_value_get_double(value), "%.17g");
     case G_TYPE_STRING: {
       const gchar *text = g_value_get_string(value);
-      return text ? json_text(text) : "null";
+      return text ? json_string(text) : "null";
     }
     case G_TYPE_ENUM:
       if (GEnumValue *found =
               g_enum_get_value(static_cast<GEnumClass *>(g_type_class_peek(G_VALUE_TYPE(value))),
                                g_value_get_enum(value)))
-        return json_text(found->value_nick);
+        return json_string(found->value_nick);
       return std::to_string(g_value_get_enum(value));
     case G_TYPE_OBJECT:
     case G_TYPE_INTERFACE:
@@ -143,11 +143,11 @@ std::optional<std::string> json_value(const GValue *value) {
     default: {
       if (GST_VALUE_HOLDS_CAPS(value)) {  // which gst_value_serialize() would put in quotes
         const GCharPtr caps(gst_caps_to_string(gst_value_get_caps(value)));
-        return json_text(caps.get());
+        return json_string(caps.get());
       }
       GCharPtr text(gst_value_serialize(value));
       if (!text) return std::nullopt;
-      return json_text(text.get());
+      return json_string(text.get());
     }
   }
 }

@@ -55,14 +55,14 @@ bool is_elsewhere(const std::string &location) {
 // '' for what is neither a file nor a URI.
 std::string input_identity(const std::string &location) {
   if (location.empty()) return "";
-  if (is_elsewhere(location)) return json_object({{"uri", json_text(mask_uri(location))}});
+  if (is_elsewhere(location)) return json_object({{"uri", json_string(mask_uri(location))}});
   std::string path = location;
   if (location.find("://") != std::string::npos)
     path = GCharPtr(g_filename_from_uri(location.c_str(), nullptr, nullptr)).get();
   struct stat info = {};
   const auto absolute = file_at(path, info);
   if (!absolute) return "";
-  return json_object({{"path", json_text(*absolute)},
+  return json_object({{"path", json_string(*absolute)},
                       {"size", std::to_string(info.st_size)},
                       {"mtime", time_text(info)}});
 }
@@ -142,9 +142,9 @@ std::string identity_of_numbered(GstElement *source, const std::string &location
   }
   if (count == 0) return "";
   const GCharPtr absolute(g_canonicalize_filename(location.c_str(), nullptr));
-  return json_object({{"path", json_text(absolute.get())},
+  return json_object({{"path", json_string(absolute.get())},
                       {"files", std::to_string(count)},
-                      {"digest", json_text(g_checksum_get_string(digest.get()))}});
+                      {"digest", json_string(g_checksum_get_string(digest.get()))}});
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <map>
 
+#include "core/checkpoint_uri.h"
 #include "elements/gst_handles.h"
 #include "store/uri.h"
 
@@ -47,6 +48,32 @@ bool goes_on(const std::string &token, const std::string &next) {
   if (token.back() == ',' || next[0] == ',' || next[0] == '=') return true;
   const std::string last = token.substr(token.rfind(',') + 1);
   return last.find('=') == last.size() - 1;
+}
+
+// The settings of a checkpointsrc that plays it.
+std::vector<std::pair<std::string, std::string>> properties_of(const CheckpointUri &what) {
+  std::vector<std::pair<std::string, std::string>> all;
+  const auto add = [&](const char *name, const std::string &value) {
+    if (!value.empty()) all.emplace_back(name, quote(value));
+  };
+  const auto add_number = [&](const char *name, auto value, auto usual) {
+    if (value != usual) all.emplace_back(name, std::to_string(value));
+  };
+  const CheckpointUri usual;
+  add("job-id", what.job_id);
+  add("stage", what.stage);
+  if (what.scenario) all.emplace_back("scenario", quote(*what.scenario));
+  if (what.checkpoint_id) add("checkpoint-id", what.checkpoint_id->to_string());
+  add("select", what.select);
+  add_number("version", what.version, usual.version);
+  add_number("start-index", what.start_index, usual.start_index);
+  add_number("stop-index", what.stop_index, usual.stop_index);
+  add_number("select-before", what.select_before, usual.select_before);
+  add_number("select-after", what.select_after, usual.select_after);
+  for (const auto &[name, is] : {std::pair("filtered", what.filtered), std::pair("loop", what.loop),
+                                 std::pair("allow-partial", what.allow_partial)})
+    if (is) all.emplace_back(name, "true");
+  return all;
 }
 
 // Words that a backslash or quotes don't keep together, as in gst_parse_launch()'s syntax.
@@ -209,10 +236,14 @@ class LineParser {
     if (link_)
       return not_understood(token, "a URI is no sink here; name one, as in filesink location=");
     const std::string uri = unquote(token);
-    if (const GCharPtr path(g_filename_from_uri(uri.c_str(), nullptr, nullptr)); path)
+    if (uri.starts_with(std::string(kCheckpointScheme) + ":")) {
+      CHECKPOINT_ASSIGN_OR_RETURN(const CheckpointUri what, parse_checkpoint_uri(uri));
+      line_.elements_.push_back({"checkpointsrc", "", properties_of(what)});
+    } else if (const GCharPtr path(g_filename_from_uri(uri.c_str(), nullptr, nullptr)); path) {
       line_.elements_.push_back({"filesrc", "", {{"location", quote(path.get())}}});
-    else
+    } else {
       line_.elements_.push_back({"urisourcebin", "", {{"uri", quote(uri)}}});
+    }
     return arrive({line_.elements_.size() - 1, "", ""});
   }
 

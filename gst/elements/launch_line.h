@@ -32,7 +32,8 @@ class LaunchLine {
   };
 
   // As a shell hands the line over. One argument alone may hold all of it. A chain in parentheses
-  // is taken without them, a URI at the beginning of a chain as its source. kInvalidArgument names
+  // is taken without them, a URI at the beginning of a chain as its source, which is a filesrc or
+  // checkpointsrc where the URI is one of theirs. kInvalidArgument names
   // what is not understood.
   static Result<LaunchLine> parse(const std::vector<std::string> &words);
 

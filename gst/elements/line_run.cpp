@@ -93,6 +93,14 @@ Result<ElementPtr> LineRun::make(const StagePlan &plan) {
       overrides.push_back(override);
   CHECKPOINT_ASSIGN_OR_RETURN(ElementPtr pipeline, make_pipeline(text, overrides));
   running_.clear();
+  for (size_t at = 0; at < line.elements().size(); at++) {
+    const LaunchLine::Element &source = line.elements()[at];
+    if (source.factory != "checkpointsrc" || removed.contains(at)) continue;
+    // Two that belong together.
+    if (stages_.setting(at, "frame-store") || stages_.setting(at, "metadata-store")) continue;
+    const ElementPtr element(gst_bin_get_by_name(GST_BIN(pipeline.get()), source.name.c_str()));
+    if (element) set_stores(element.get(), at);
+  }
   for (size_t stage : line.stages()) {
     if (removed.contains(stage)) continue;
     ElementPtr element(
@@ -104,6 +112,14 @@ Result<ElementPtr> LineRun::make(const StagePlan &plan) {
   return pipeline;
 }
 
+void LineRun::set_stores(GstElement *element, size_t at) const {
+  const std::pair<const char *, const std::string &> stores[] = {
+      {"frame-store", request_.frame_store}, {"metadata-store", request_.metadata_store}};
+  for (const auto &[name, uri] : stores)
+    if (!uri.empty() && !stages_.setting(at, name))
+      g_object_set(element, name, uri.c_str(), nullptr);
+}
+
 Status LineRun::set_up_stage(GstElement *element, size_t stage, const StagePlan &plan) const {
   const auto set = [&](const char *name, const auto &value) {
     if (!stages_.setting(stage, name)) g_object_set(element, name, value, nullptr);
@@ -111,8 +127,7 @@ Status LineRun::set_up_stage(GstElement *element, size_t stage, const StagePlan 
   // What is complete is told by messages.
   g_object_set(element, "post-messages", TRUE, nullptr);
   set("job-id", request_.job_id.c_str());
-  if (!request_.frame_store.empty()) set("frame-store", request_.frame_store.c_str());
-  if (!request_.metadata_store.empty()) set("metadata-store", request_.metadata_store.c_str());
+  set_stores(element, stage);
   set("stop-timeout", kStopTimeout);
   if (request_.scenario) g_object_set(element, "scenario", request_.scenario->c_str(), nullptr);
   if (const std::string overrides = stages_.overrides_of(stage); !overrides.empty())

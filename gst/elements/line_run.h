@@ -44,6 +44,8 @@ class LineRun {
 
  private:
   Result<ElementPtr> make(const StagePlan &plan);
+  // Of the run, where the line says nothing else.
+  void set_stores(GstElement *element, size_t at) const;
   Status set_up_stage(GstElement *element, size_t stage, const StagePlan &plan) const;
   Status play(GstElement *pipeline, Cancellation &cancel);
   void take_element_message(GstMessage *message);

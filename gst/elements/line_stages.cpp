@@ -114,6 +114,8 @@ Result<LineStages> LineStages::make(LaunchLine line, const std::vector<Override>
     stages.properties_.push_back(made ? set_properties(made.get()) : JsonMembers());
     stages.inputs_.push_back(made ? input_of(made.get()) : "");
     const size_t at = stages.inputs_.size() - 1;
+    if (auto what = made ? replayed_by(made.get()) : std::nullopt)
+      stages.replays_.emplace(at, std::move(*what));
     const auto &links = stages.line_.links();
     const bool fed = std::any_of(links.begin(), links.end(),
                                  [&](const LaunchLine::Link &link) { return link.to == at; });
@@ -137,8 +139,15 @@ std::optional<std::string> LineStages::setting(size_t element, const std::string
   return value;
 }
 
-std::string LineStages::declared(size_t stage, const std::string &parent) const {
+std::string LineStages::declared(size_t stage, const Played &played) const {
   std::set<std::string> inputs;
+  const auto add_parent = [&](size_t boundary) {
+    const auto id = played.find(boundary);
+    const auto part = replays_.find(boundary);
+    inputs.insert(
+        parent_identity(id == played.end() ? "" : id->second,
+                        part == replays_.end() ? std::nullopt : std::optional(part->second)));
+  };
   const auto inputs_of_element = [&](size_t element) {
     std::vector<Node> nodes;
     bool linked = false;
@@ -148,7 +157,7 @@ std::string LineStages::declared(size_t stage, const std::string &parent) const 
       if (!link.caps.empty())
         nodes.push_back({link.from, canonical_caps(link.caps)});
       else if (is_tap(line_, link.from))
-        inputs.insert(parent_identity(parent));
+        add_parent(link.from);
       else
         nodes.push_back({link.from, ""});
     }
@@ -159,15 +168,16 @@ std::string LineStages::declared(size_t stage, const std::string &parent) const 
       [&](const Node &node) -> std::vector<Node> {
     if (node.caps.empty()) return inputs_of_element(node.element);
     if (!is_tap(line_, node.element)) return {{node.element, ""}};
-    inputs.insert(parent_identity(parent));
+    add_parent(node.element);
     return {};
   };
   const std::function<JsonMembers(const Node &)> members_of = [&](const Node &node) {
-    if (!node.caps.empty()) return declared_element("capsfilter", {{"caps", json_text(node.caps)}});
+    if (!node.caps.empty())
+      return declared_element("capsfilter", {{"caps", json_string(node.caps)}});
     return declared_element(line_.elements()[node.element].factory, properties_[node.element]);
   };
   const std::string chain = chain_json<Node>(inputs_of_element(stage), inputs_of, members_of);
-  return declared_stage(chain, inputs);
+  return declared_stage(chain, inputs, properties_[stage]);
 }
 
 std::vector<size_t> LineStages::own_elements(size_t stage) const {
@@ -198,7 +208,7 @@ std::string LineStages::overrides_of(size_t stage) const {
     const auto element = line_.find(override.element);
     if (element && shown_overrides_[i] &&
         (element == stage || std::find(own.begin(), own.end(), *element) != own.end()))
-      members[override.element + "." + override.property] = json_text(*shown_overrides_[i]);
+      members[override.element + "." + override.property] = json_string(*shown_overrides_[i]);
   }
   return members.empty() ? "" : json_object(members);
 }

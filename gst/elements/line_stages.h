@@ -14,6 +14,7 @@
 #include "common/status.h"
 #include "elements/gst_handles.h"
 #include "elements/launch_line.h"
+#include "elements/pipeline_config.h"
 
 namespace checkpoint {
 
@@ -36,11 +37,15 @@ class LineStages {
   const std::vector<Override> &overrides() const { return overrides_; }
   // What an element's property is set to: by an override, else in the line.
   std::optional<std::string> setting(size_t element, const std::string &property) const;
-  // As the sink or tap of that stage will record it (elements/pipeline_config.h), when it is run
-  // from `parent`, the id of a checkpoint of the stage before it; '' for a first stage.
-  std::string declared(size_t stage, const std::string &parent) const;
+  // Of taps and checkpointsrcs, the ids of the checkpoints that they hand on; '' where not known.
+  using Played = std::map<size_t, std::string>;
+  // As the sink or tap of that stage will record it (elements/pipeline_config.h), when what is
+  // before it hands on these.
+  std::string declared(size_t stage, const Played &played) const;
   // The stages directly before one; none for a first stage.
   std::vector<size_t> parents(size_t stage) const;
+  // The checkpointsrcs of the line that name a checkpoint, and what they play.
+  const std::map<size_t, Replayed> &replays() const { return replays_; }
   // What is overridden among the elements of a stage, as a JSON object without what may be secret;
   // '' for nothing.
   std::string overrides_of(size_t stage) const;
@@ -58,6 +63,7 @@ class LineStages {
   // Of each element.
   std::vector<std::map<std::string, std::string>> properties_;  // JSON values
   std::vector<std::string> inputs_;                             // the film that it reads, or ''
+  std::map<size_t, Replayed> replays_;
 };
 
 }  // namespace checkpoint

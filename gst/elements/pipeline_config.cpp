@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "elements/pipeline_config.h"
 
-#include <json-glib/json-glib.h>
-
 #include <memory>
 
 #include "elements/config_value.h"
@@ -82,7 +80,7 @@ void look_behind(GstPad *sink, Found &found) {
   ElementPtr element(gst_pad_get_parent_element(pad.get()));
   if (!element) return;
   if (is_boundary(element.get())) {
-    found.inputs.insert(parent_identity(lineage_of(pad.get())));
+    found.inputs.insert(parent_identity(lineage_of(pad.get()), replayed_by(element.get())));
     return;
   }
   found.elements.push_back(element.get());
@@ -94,8 +92,8 @@ JsonMembers resolved_element(GstElement *element, const JsonMembers &properties)
   if (GstElementFactory *factory = gst_element_get_factory(element)) {
     GstPlugin *plugin = gst_plugin_feature_get_plugin(GST_PLUGIN_FEATURE(factory));
     if (plugin) {
-      members["plugin"] = json_text(gst_plugin_get_name(plugin));
-      members["version"] = json_text(gst_plugin_get_version(plugin));
+      members["plugin"] = json_string(gst_plugin_get_name(plugin));
+      members["version"] = json_string(gst_plugin_get_version(plugin));
       gst_object_unref(plugin);
     }
   }
@@ -113,19 +111,10 @@ JsonMembers resolved_element(GstElement *element, const JsonMembers &properties)
 
 }  // namespace
 
-std::string json_text(const std::string &text) {
-  JsonNode *node = json_node_new(JSON_NODE_VALUE);
-  const GCharPtr valid(g_utf8_make_valid(text.c_str(), static_cast<gssize>(text.size())));
-  json_node_set_string(node, valid.get());
-  const GCharPtr quoted(json_to_string(node, FALSE));
-  json_node_unref(node);
-  return quoted.get();
-}
-
 std::string json_object(const JsonMembers &members) {
   std::string text;
   for (const auto &[name, value] : members)
-    text += (text.empty() ? "" : ",") + json_text(name) + ":" + value;
+    text += (text.empty() ? "" : ",") + json_string(name) + ":" + value;
   return "{" + text + "}";
 }
 
@@ -152,7 +141,7 @@ JsonMembers set_properties(GstElement *element) {
       if (auto text = shown_value(pspec->name, &value)) set[name] = std::move(*text);
       // The same film, from whichever folder it is named.
       if (name == "location" && G_VALUE_HOLDS_STRING(&value) && g_value_get_string(&value))
-        if (auto path = whole_path(g_value_get_string(&value))) set[name] = json_text(*path);
+        if (auto path = whole_path(g_value_get_string(&value))) set[name] = json_string(*path);
     }
     g_value_unset(&value);
   }
@@ -161,16 +150,44 @@ JsonMembers set_properties(GstElement *element) {
 }
 
 JsonMembers declared_element(const std::string &factory, const JsonMembers &properties) {
-  return {{"factory", json_text(factory)}, {"properties", json_object(properties)}};
+  return {{"factory", json_string(factory)}, {"properties", json_object(properties)}};
 }
 
-std::string parent_identity(const std::string &checkpoint_id) {
-  return json_object({{"checkpoint", json_text(checkpoint_id)}});
+std::optional<Replayed> replayed_by(GstElement *boundary) {
+  if (factory_name(boundary) != "checkpointsrc") return std::nullopt;
+  const GCharPtr text(gst_uri_handler_get_uri(GST_URI_HANDLER(boundary)));
+  if (!text) return std::nullopt;
+  auto what = parse_checkpoint_uri(text.get());
+  if (!what.is_ok()) return std::nullopt;
+  gint on_missing = 0;
+  g_object_get(boundary, "on-missing", &on_missing, nullptr);
+  return Replayed{std::move(*what), on_missing != 0};
 }
 
-std::string declared_stage(const std::string &elements, const std::set<std::string> &inputs) {
-  return json_object(
-      {{"elements", elements}, {"inputs", json_array({inputs.begin(), inputs.end()})}});
+std::string parent_identity(const std::string &checkpoint_id, const std::optional<Replayed> &part) {
+  JsonMembers members{{"checkpoint", json_string(checkpoint_id)}};
+  const CheckpointUri all, what = part ? part->what : all;
+  const auto add = [&](const char *name, auto value, auto usual) {
+    if (value != usual) members[name] = std::to_string(value);
+  };
+  add("start-index", what.start_index, all.start_index);
+  add("stop-index", what.stop_index, all.stop_index);
+  add("select-before", what.select_before, all.select_before);
+  add("select-after", what.select_after, all.select_after);
+  if (!what.select.empty()) members["select"] = json_string(what.select);
+  if (what.filtered) members["filtered"] = "true";
+  if (what.loop) members["loop"] = "true";
+  if (part && part->skips_missing) members["on-missing"] = json_string("skip");
+  return json_object(members);
+}
+
+std::string declared_stage(const std::string &elements, const std::set<std::string> &inputs,
+                           const JsonMembers &properties) {
+  JsonMembers members{{"elements", elements},
+                      {"inputs", json_array({inputs.begin(), inputs.end()})}};
+  if (const auto leaky = properties.find("leaky"); leaky != properties.end())
+    members.insert(*leaky);
+  return json_object(members);
 }
 
 void PipelineConfig::remember() {
@@ -222,7 +239,7 @@ PipelineConfig::Texts PipelineConfig::describe() const {
   const std::string declared = chain([&](GstElement *const &element) {
     return declared_element(factory_name(element), properties_of(element));
   });
-  texts.declared = declared_stage(declared, inputs);
+  texts.declared = declared_stage(declared, inputs, set_properties(element_));
   const std::string resolved = chain([&](GstElement *const &element) {
     return resolved_element(element, properties_of(element));
   });
@@ -231,8 +248,8 @@ PipelineConfig::Texts PipelineConfig::describe() const {
   texts.resolved =
       json_object({{"elements", resolved},
                    {"inputs", json_array({inputs.begin(), inputs.end()})},
-                   {"gstreamer", json_text(std::to_string(major) + "." + std::to_string(minor) +
-                                           "." + std::to_string(micro))}});
+                   {"gstreamer", json_string(std::to_string(major) + "." + std::to_string(minor) +
+                                             "." + std::to_string(micro))}});
   return texts;
 }
 

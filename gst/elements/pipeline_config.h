@@ -7,17 +7,19 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/checkpoint_uri.h"
+#include "core/json_node.h"
 #include "elements/gst_handles.h"
 
 namespace checkpoint {
 
 // Names with JSON values; as text the keys are sorted and there is no space.
 using JsonMembers = std::map<std::string, std::string>;
-std::string json_text(const std::string &text);
 std::string json_object(const JsonMembers &members);
 std::string json_array(const std::vector<std::string> &values);
 
@@ -26,8 +28,18 @@ std::string json_array(const std::vector<std::string> &values);
 JsonMembers set_properties(GstElement *element);
 // "{"factory":…,"properties":…}"
 JsonMembers declared_element(const std::string &factory, const JsonMembers &properties);
-std::string parent_identity(const std::string &checkpoint_id);
-std::string declared_stage(const std::string &elements, const std::set<std::string> &inputs);
+// What a checkpointsrc plays.
+struct Replayed {
+  CheckpointUri what;
+  bool skips_missing = false;
+};
+// nullopt: it names nothing, or is a tap.
+std::optional<Replayed> replayed_by(GstElement *boundary);
+// A checkpoint as an input; with what a checkpointsrc plays of it, where that may not be all.
+std::string parent_identity(const std::string &checkpoint_id, const std::optional<Replayed> &part);
+// `properties` are those that are set on the sink or tap: what may leave frames out counts.
+std::string declared_stage(const std::string &elements, const std::set<std::string> &inputs,
+                           const JsonMembers &properties);
 
 // The elements before `end` in the order of the stream, as a JSON array. One with several inputs
 // holds theirs, in an order that says nothing of pads. `inputs_of` gives the nodes before one;

@@ -10,17 +10,6 @@ namespace checkpoint {
 
 namespace {
 
-CheckpointSelector selector_of(const CheckpointUri &what) {
-  CheckpointSelector selector;
-  selector.id = what.checkpoint_id;
-  selector.job_id = what.job_id;
-  selector.stage = what.stage;
-  if (what.scenario) selector.branch = {true, *what.scenario};
-  if (what.version != 0) selector.version = what.version;
-  selector.allow_partial = what.allow_partial;
-  return selector;
-}
-
 // An id says all; what is said besides must not contradict it.
 Status check_agreement(const CheckpointUri &what, const CheckpointRow &row) {
   if (!what.checkpoint_id) return Status::ok();
@@ -49,7 +38,8 @@ Result<std::shared_ptr<SourceConnection>> SourceConnection::open(
                ? stores.status().with_context(not_found_text(selector))
                : stores.status();
   self->stores_ = std::move(*stores);
-  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow row, find_checkpoint(*self->stores_, selector, cancel));
+  CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow row,
+                              find_checkpoint(*self->stores_->metadata, selector, cancel));
   CHECKPOINT_RETURN_IF_ERROR(check_agreement(settings.what, row));
 
   PlaylistOptions played;

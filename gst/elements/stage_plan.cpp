@@ -5,6 +5,7 @@
 
 #include "core/catalog.h"
 #include "core/checkpoint_cursor.h"
+#include "store/registry.h"
 
 namespace checkpoint {
 
@@ -21,7 +22,9 @@ class Planner {
       CHECKPOINT_RETURN_IF_ERROR(start_at(request_.from));
     else if (!request_.restart)
       CHECKPOINT_RETURN_IF_ERROR(find_start());
-    if (!request_.restart) CHECKPOINT_RETURN_IF_ERROR(find_partial());
+    else
+      CHECKPOINT_RETURN_IF_ERROR(find_replays({}));
+    if (!request_.restart && !plan_.nothing_to_do) CHECKPOINT_RETURN_IF_ERROR(find_partial());
     return std::move(plan_);
   }
 
@@ -40,6 +43,46 @@ class Planner {
   CheckpointQuery query_of(size_t stage, const Branch &branch) const {
     return {.job_id = request_.job_id, .stage = line_.stage_of(stage), .branch = branch};
   }
+
+  // What the checkpointsrcs of the line will play, but for those that are cut out of it.
+  Status find_replays(const std::set<size_t> &without) {
+    for (const auto &[source, replayed] : stages_.replays()) {
+      // Of a partial one the id tells nothing: it may have grown.
+      if (without.contains(source) || replayed.what.allow_partial) continue;
+      CHECKPOINT_ASSIGN_OR_RETURN(const auto row, find_replayed(source, replayed.what));
+      if (!row) continue;
+      ids_[source] = row->id.to_string();
+      const Branch &branch = row->fields.branch;
+      if (branch.is_scenario && !request_.scenario && row->fields.job_id == request_.job_id)
+        return {Code::kInvalidArgument,
+                line_.elements()[source].name + " plays the scenario \"" + branch.label +
+                    "\", and what is run from it is of that scenario, too",
+                "give --scenario as well"};
+    }
+    return Status::ok();
+  }
+
+  Result<std::optional<CheckpointRow>> find_replayed(size_t source, const CheckpointUri &what) {
+    const std::optional<CheckpointRow> none;
+    std::string uri =
+        stages_.setting(source, "metadata-store")
+            .value_or(stages_.setting(source, "frame-store") ? std::string()
+                                                             : request_.metadata_store);
+    if (uri.empty()) uri = default_metadata_store_uri();
+    CHECKPOINT_ASSIGN_OR_RETURN(auto rows, StoreRegistry::instance().make_metadata_store(uri));
+    CHECKPOINT_ASSIGN_OR_RETURN(const bool exists, rows->exists(cancel_));
+    if (!exists) return none;
+    CHECKPOINT_RETURN_IF_ERROR(rows->open(cancel_));
+    auto found = find_checkpoint(*rows, selector_of(what), cancel_);
+    if (found.is_ok()) return std::optional(std::move(*found));
+    // The source will say so.
+    return found.status().is(Code::kNotFound)
+               ? none
+               : Result<std::optional<CheckpointRow>>(found.status());
+  }
+
+  // As the line declares a stage now.
+  std::string expected(size_t stage) const { return stages_.declared(stage, ids_); }
 
   // Be it complete or not.
   Result<std::optional<CheckpointRow>> newest(size_t stage) {
@@ -82,13 +125,6 @@ class Planner {
     plan_.stale.push_back({row, config_differences(row.fields.config_declared, expected)});
   }
 
-  std::string parent_of(size_t stage) const {
-    const std::vector<size_t> parents = stages_.parents(stage);
-    if (parents.size() != 1) return "";
-    const auto found = ids_.find(parents[0]);
-    return found == ids_.end() ? "" : found->second;
-  }
-
   // Does the stage have all that it is run from?
   bool parents_usable(size_t stage) const {
     const std::vector<size_t> parents = stages_.parents(stage);
@@ -98,10 +134,10 @@ class Planner {
   }
 
   Status find_start() {
+    CHECKPOINT_RETURN_IF_ERROR(find_replays({}));
     for (size_t stage : line_.stages()) {
       if (!parents_usable(stage)) continue;
-      CHECKPOINT_ASSIGN_OR_RETURN(std::optional<CheckpointRow> found,
-                                  find(stage, stages_.declared(stage, parent_of(stage))));
+      CHECKPOINT_ASSIGN_OR_RETURN(std::optional<CheckpointRow> found, find(stage, expected(stage)));
       if (!found) continue;
       ids_[stage] = found->id.to_string();
       usable_.emplace(stage, std::move(*found));
@@ -136,7 +172,8 @@ class Planner {
       return {Code::kInvalidArgument,
               "no checkpointtap of the pipeline has the stage \"" + name + "\"",
               known.empty() ? "put one where a run may start" : "it can start at: " + known};
-    CHECKPOINT_RETURN_IF_ERROR(line_.removed_by(*tap).status());
+    CHECKPOINT_ASSIGN_OR_RETURN(const std::set<size_t> removed, line_.removed_by(*tap));
+    CHECKPOINT_RETURN_IF_ERROR(find_replays(removed));
     const std::set<size_t> earlier = line_.before(*tap);
     for (const Override &override : stages_.overrides()) {
       const auto element = line_.find(override.element);
@@ -173,11 +210,17 @@ class Planner {
   Result<std::vector<StaleStage>> stale_chain(size_t stage, CheckpointRow row) {
     std::vector<StaleStage> stale;
     for (;;) {
-      const std::string parent = row.fields.parent ? row.fields.parent->to_string() : "";
-      const std::string expected = stages_.declared(stage, parent);
+      const std::vector<size_t> parents = stages_.parents(stage);
+      // What it was run from is what was played, be it there still or not.
+      LineStages::Played played = ids_;
+      if (row.fields.parent) {
+        const std::string parent = row.fields.parent->to_string();
+        if (parents.size() == 1) played[parents[0]] = parent;
+        for (const auto &[source, what] : stages_.replays()) played.emplace(source, parent);
+      }
+      const std::string expected = stages_.declared(stage, played);
       if (row.fields.config_declared != expected)
         stale.push_back({row, config_differences(row.fields.config_declared, expected)});
-      const std::vector<size_t> parents = stages_.parents(stage);
       if (parents.size() != 1 || !row.fields.parent) return stale;
       auto found = store_->get_checkpoint(*row.fields.parent, cancel_);
       if (found.status().is(Code::kNotFound)) return stale;  // deleted: its children stay usable
@@ -188,22 +231,27 @@ class Planner {
     }
   }
 
-  // What a crash left, and was begun with this very line.
+  // What a crash left, and was begun with this very line. Of a tee's branches one may be complete;
+  // its frames come again with the other's, and are stored as its next version: they need not be
+  // the same another time, so what follows it is begun anew too.
   Status find_partial() {
-    std::set<size_t> done;
+    std::set<size_t> removed;
     if (plan_.start) {
-      done = line_.before(*plan_.start);
-      done.insert(*plan_.start);
+      CHECKPOINT_ASSIGN_OR_RETURN(removed, line_.removed_by(*plan_.start));
     }
     for (size_t stage : line_.stages()) {
-      if (done.contains(stage) || usable_.contains(stage)) continue;
+      if (removed.contains(stage) || stage == plan_.start) continue;
+      ids_.erase(stage);
       // What may have left frames out can't be compared; it is begun anew.
       const std::string leaky = stages_.setting(stage, "leaky").value_or("no");
       if (leaky != "no" && leaky != "0") continue;
-      ids_.erase(stage);
       CHECKPOINT_ASSIGN_OR_RETURN(std::optional<CheckpointRow> found, newest(stage));
       if (!found || found->state != CheckpointState::kPartial) continue;
-      const std::string declared = stages_.declared(stage, parent_of(stage));
+      LineStages::Played played = ids_;
+      // Which of several a crash left it with can't be told.
+      if (const std::vector<size_t> parents = stages_.parents(stage); parents.size() > 1)
+        for (size_t parent : parents) played.erase(parent);
+      const std::string declared = stages_.declared(stage, played);
       if (found->fields.config_declared != declared) {
         auto differences = config_differences(found->fields.config_declared, declared);
         plan_.left.push_back({std::move(*found), std::move(differences)});
@@ -222,7 +270,7 @@ class Planner {
   Cancellation &cancel_;
   StagePlan plan_;
   std::map<size_t, CheckpointRow> usable_;
-  std::map<size_t, std::string> ids_;  // of checkpoints that a later stage is run from
+  LineStages::Played ids_;  // of checkpoints that a later stage is run from
 };
 
 }  // namespace

@@ -139,7 +139,7 @@ Result<gpointer> load(const PlacePtr &place, const CheckpointSelector &wanted,
     return stores.status().with_context(not_found_text(wanted));
   if (!stores.is_ok()) return stores.status();
   CHECKPOINT_ASSIGN_OR_RETURN(CheckpointRow row,
-                              checkpoint::find_checkpoint(**stores, wanted, cancel));
+                              checkpoint::find_checkpoint(*(*stores)->metadata, wanted, cancel));
   return static_cast<gpointer>(checkpoint::make_checkpoint(place, std::move(row)));
 }
 

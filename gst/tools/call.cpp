@@ -69,7 +69,7 @@ Result<CheckpointRow> Call::find(Stores &stores, const std::string &name,
                                  const std::optional<std::string> &scenario, bool partial) {
   CHECKPOINT_ASSIGN_OR_RETURN(CheckpointSelector selector, parse_checkpoint_name(name, scenario));
   selector.allow_partial = selector.allow_partial || partial || selector.id || selector.version;
-  return find_checkpoint(stores, selector, cancel_);
+  return find_checkpoint(*stores.metadata, selector, cancel_);
 }
 
 std::optional<int> Call::ask(bool yes, const std::string &question) {

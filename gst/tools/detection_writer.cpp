@@ -8,8 +8,9 @@
 #include <cstdio>
 #include <map>
 
+#include "core/json_node.h"
 #include "elements/gst_handles.h"
-#include "tools/json_text.h"
+#include "tools/json_number.h"
 
 namespace checkpoint::tool {
 

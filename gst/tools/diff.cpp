@@ -97,18 +97,23 @@ void print_json(Terminal &out, const DiffSide &a, const DiffSide &b, const DiffT
 void print_labels(Terminal &out, const DiffTotals &totals) {
   if (totals.labels.empty()) return;
   out.line("");
-  Table table(out, {{"LABEL", false, true},
-                    {"A", true},
-                    {"B", true},
-                    {"GAINED", true},
-                    {"LOST", true},
-                    {"MOVED", true},
-                    {"SHIFTED", true},
-                    {"MEAN SHIFT", true}});
+  std::vector<Column> columns{{"LABEL", false, true}, {"A", true},         {"B", true},
+                              {"GAINED", true},       {"LOST", true},      {"MOVED", true},
+                              {"SHIFTED", true},      {"MEAN SHIFT", true}};
+  const bool tracks = totals.detections.tracked_otherwise > 0;
+  if (tracks) columns.push_back({"OTHER TRACK", true});
+  Table table(out, std::move(columns));
   const auto row = [&](const std::string &name, const LabelTotals &t) {
-    table.row({name, std::to_string(t.a), std::to_string(t.b), std::to_string(t.gained),
-               std::to_string(t.lost), std::to_string(t.moved), std::to_string(t.shifted),
-               t.with_shift ? signed_number(mean_shift(t)) : ""});
+    std::vector<std::string> cells{name,
+                                   std::to_string(t.a),
+                                   std::to_string(t.b),
+                                   std::to_string(t.gained),
+                                   std::to_string(t.lost),
+                                   std::to_string(t.moved),
+                                   std::to_string(t.shifted),
+                                   t.with_shift ? signed_number(mean_shift(t)) : ""};
+    if (tracks) cells.push_back(std::to_string(t.tracked_otherwise));
+    table.row(std::move(cells));
   };
   for (const auto &[label, t] : totals.labels) row(label, t);
   if (totals.labels.size() > 1) row("(all)", totals.detections);

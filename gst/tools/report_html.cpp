@@ -284,17 +284,23 @@ void ReportWriter::comparison(const ReportComparison &c) {
       " in the scenario; " + std::to_string(t.added) + " added, " + std::to_string(t.removed) +
       " removed, " + std::to_string(t.changed) + " changed.</p>\n");
   if (!t.labels.empty()) {
-    put("<div class=\"wide\"><table>" +
-        head({"Label", "Base", "Scenario", "Gained", "Lost", "Moved", "Confidence shifted",
-              "Mean shift"},
-             true) +
-        "<tbody>\n");
-    for (const auto &[label, l] : t.labels)
-      put(cells("td",
-                {label.empty() ? "(no label)" : label, std::to_string(l.a), std::to_string(l.b),
-                 std::to_string(l.gained), std::to_string(l.lost), std::to_string(l.moved),
-                 std::to_string(l.shifted), l.with_shift ? signed_number(mean_shift(l)) : ""},
-                true));
+    std::vector<std::string> columns{"Label", "Base",  "Scenario",           "Gained",
+                                     "Lost",  "Moved", "Confidence shifted", "Mean shift"};
+    const bool tracks = t.detections.tracked_otherwise > 0;
+    if (tracks) columns.emplace_back("Other track");
+    put("<div class=\"wide\"><table>" + head(columns, true) + "<tbody>\n");
+    for (const auto &[label, l] : t.labels) {
+      std::vector<std::string> row{label.empty() ? "(no label)" : label,
+                                   std::to_string(l.a),
+                                   std::to_string(l.b),
+                                   std::to_string(l.gained),
+                                   std::to_string(l.lost),
+                                   std::to_string(l.moved),
+                                   std::to_string(l.shifted),
+                                   l.with_shift ? signed_number(mean_shift(l)) : ""};
+      if (tracks) row.push_back(std::to_string(l.tracked_otherwise));
+      put(cells("td", row, true));
+    }
     put("</tbody></table></div>\n");
   }
   if (t.fields.empty()) return;

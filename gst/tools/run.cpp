@@ -80,14 +80,22 @@ std::string misplaced(const LineStages &stages, const PlanRequest &request) {
       return tap + " is the stage " + in_quotes(stages.line().stage_of(stage)) +
              " of the pipeline; write its other name there";
   }
+  std::optional<std::string> first;
+  for (size_t stage : stages.line().stages()) {
+    std::string rows = stages.setting(stage, "metadata-store").value_or(request.metadata_store);
+    if (rows.empty()) rows = default_metadata_store_uri();
+    if (first && rows != *first)
+      return stages.line().elements()[stage].name +
+             " has another metadata-store than the tap before it; a run has one";
+    first = std::move(rows);
+  }
   return "";
 }
 
 // Null: nothing was stored yet.
 Result<std::shared_ptr<MetadataStore>> open_rows(Call &call, const LineStages &stages) {
-  std::string uri = call.metadata_store();
-  for (size_t stage : stages.line().stages())
-    uri = stages.setting(stage, "metadata-store").value_or(uri);
+  const std::string uri =
+      stages.setting(stages.line().stages()[0], "metadata-store").value_or(call.metadata_store());
   CHECKPOINT_ASSIGN_OR_RETURN(auto store, StoreRegistry::instance().make_metadata_store(uri));
   CHECKPOINT_ASSIGN_OR_RETURN(const bool exists, store->exists(call.cancel()));
   if (!exists) return std::shared_ptr<MetadataStore>();

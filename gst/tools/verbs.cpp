@@ -65,8 +65,9 @@ Examples:
     {"diff", "A [B]", "Shows what differs between two checkpoints",
      R"(Frames are matched by their sequence, and detections of one label by the overlap of their boxes.
 The tables tell how many frames were added, removed and changed (and in what), how many detections
-each label gained and lost, how many moved and whose confidence shifted, and which fields of the
-configuration and the stats differ. With --scenario, B is of that scenario, and A alone is enough.
+each label gained and lost, how many moved, whose confidence shifted and which have another track,
+and which fields of the configuration and the stats differ. With --scenario, B is of that scenario,
+and A alone is enough.
 
 Examples:
   gst-checkpoint-1.0 diff street/detect@1 street/detect@2

@@ -48,34 +48,35 @@ GST_START_TEST(g17_the_newest_complete_version_is_found) {
   const CheckpointRow three = make(stores, "job", "decode", {}, false);
 
   auto selector = wanted("job", "decode");
-  auto found = find_checkpoint(*stores, selector, cancel);
+  auto found = find_checkpoint(*stores->metadata, selector, cancel);
   ck_assert(found.is_ok());
   ck_assert(found->id == two.id);
   ck_assert_uint_eq(found->version, 2);
 
   selector.version = 1;
-  found = find_checkpoint(*stores, selector, cancel);
+  found = find_checkpoint(*stores->metadata, selector, cancel);
   ck_assert(found.is_ok() && found->id == one.id);
 
   selector.version = 3;
-  must_say(find_checkpoint(*stores, selector, cancel), {"\"job\"", "\"decode\"", "not complete"});
+  must_say(find_checkpoint(*stores->metadata, selector, cancel),
+           {"\"job\"", "\"decode\"", "not complete"});
   selector.allow_partial = true;
-  found = find_checkpoint(*stores, selector, cancel);
+  found = find_checkpoint(*stores->metadata, selector, cancel);
   ck_assert(found.is_ok() && found->id == three.id);
   selector.version.reset();
-  found = find_checkpoint(*stores, selector, cancel);
+  found = find_checkpoint(*stores->metadata, selector, cancel);
   ck_assert(found.is_ok() && found->id == three.id);
 
   CheckpointSelector by_id;
   by_id.id = one.id;
-  found = find_checkpoint(*stores, by_id, cancel);
+  found = find_checkpoint(*stores->metadata, by_id, cancel);
   ck_assert(found.is_ok() && found->version == 1);
   by_id.id = three.id;
-  ck_assert(!find_checkpoint(*stores, by_id, cancel).is_ok());
+  ck_assert(!find_checkpoint(*stores->metadata, by_id, cancel).is_ok());
   by_id.allow_partial = true;
-  ck_assert(find_checkpoint(*stores, by_id, cancel).is_ok());
+  ck_assert(find_checkpoint(*stores->metadata, by_id, cancel).is_ok());
   by_id.id = Uuid::random();
-  ck_assert(find_checkpoint(*stores, by_id, cancel).status().is(Code::kNotFound));
+  ck_assert(find_checkpoint(*stores->metadata, by_id, cancel).status().is(Code::kNotFound));
 }
 GST_END_TEST
 
@@ -86,12 +87,12 @@ GST_START_TEST(an_old_version_among_many) {
   auto selector = wanted("job", "decode");
   for (uint32_t version : {1u, 60u, 120u}) {
     selector.version = version;
-    auto found = find_checkpoint(*stores, selector, cancel);
+    auto found = find_checkpoint(*stores->metadata, selector, cancel);
     ck_assert(found.is_ok());
     ck_assert_uint_eq(found->version, version);
   }
   selector.version = 121;
-  must_say(find_checkpoint(*stores, selector, cancel), {"version 121", "120", "…"});
+  must_say(find_checkpoint(*stores->metadata, selector, cancel), {"version 121", "120", "…"});
 }
 GST_END_TEST
 
@@ -100,17 +101,18 @@ GST_START_TEST(g18_a_base_is_never_a_scenario) {
   Cancellation cancel;
   const Branch bright{true, "bright"}, unnamed{true, ""};
   const CheckpointRow scenario = make(stores, "job", "detect", bright);
-  must_say(find_checkpoint(*stores, wanted("job", "detect"), cancel),
+  must_say(find_checkpoint(*stores->metadata, wanted("job", "detect"), cancel),
            {"\"job\"", "\"detect\"", "in scenarios \"bright\""});
-  must_say(find_checkpoint(*stores, wanted("job", "detect", unnamed), cancel), {"scenario \"\""});
-  auto found = find_checkpoint(*stores, wanted("job", "detect", bright), cancel);
+  must_say(find_checkpoint(*stores->metadata, wanted("job", "detect", unnamed), cancel),
+           {"scenario \"\""});
+  auto found = find_checkpoint(*stores->metadata, wanted("job", "detect", bright), cancel);
   ck_assert(found.is_ok() && found->id == scenario.id);
 
   const CheckpointRow base = make(stores, "job", "track");
-  must_say(find_checkpoint(*stores, wanted("job", "track", bright), cancel),
+  must_say(find_checkpoint(*stores->metadata, wanted("job", "track", bright), cancel),
            {"in scenario \"bright\"", "outside of scenarios", "\"detect\""});
   make(stores, "job", "track", unnamed);
-  found = find_checkpoint(*stores, wanted("job", "track"), cancel);
+  found = find_checkpoint(*stores->metadata, wanted("job", "track"), cancel);
   ck_assert(found.is_ok() && found->id == base.id);
 }
 GST_END_TEST
@@ -118,19 +120,20 @@ GST_END_TEST
 GST_START_TEST(what_exists_is_listed) {
   auto stores = memory_stores();
   Cancellation cancel;
-  must_say(find_checkpoint(*stores, wanted("street", "decode"), cancel),
+  must_say(find_checkpoint(*stores->metadata, wanted("street", "decode"), cancel),
            {"\"street\"", "\"decode\"", "no such job", "nor any other"});
   make(stores, "street", "decode");
   make(stores, "street", "detect");
   make(stores, "square", "decode", {}, false);
-  must_say(find_checkpoint(*stores, wanted("strete", "decode"), cancel),
+  must_say(find_checkpoint(*stores->metadata, wanted("strete", "decode"), cancel),
            {"\"strete\"", "there are jobs \"square\", \"street\""});
-  must_say(find_checkpoint(*stores, wanted("street", "track"), cancel),
+  must_say(find_checkpoint(*stores->metadata, wanted("street", "track"), cancel),
            {"\"street\"", "\"track\"", "\"decode\"", "\"detect\""});
-  must_say(find_checkpoint(*stores, wanted("square", "decode"), cancel),
+  must_say(find_checkpoint(*stores->metadata, wanted("square", "decode"), cancel),
            {"a partial one exists", "allow-partial"});
   for (int i = 0; i < 20; i++) make(stores, "job " + std::to_string(i), "decode");
-  must_say(find_checkpoint(*stores, wanted("none", "decode"), cancel), {"\"job 0\"", ", …"});
+  must_say(find_checkpoint(*stores->metadata, wanted("none", "decode"), cancel),
+           {"\"job 0\"", ", …"});
 }
 GST_END_TEST
 
@@ -139,15 +142,16 @@ GST_START_TEST(g35_bad_names_are_refused) {
   Cancellation cancel;
   for (const std::string &name :
        {std::string(), std::string(513, 'x'), std::string("a\nb"), std::string("\xff\xfe")}) {
-    auto found = find_checkpoint(*stores, wanted(name, "decode"), cancel);
+    auto found = find_checkpoint(*stores->metadata, wanted(name, "decode"), cancel);
     ck_assert(found.status().is(Code::kInvalidArgument));
     ck_assert(found.status().message().find("job-id") != std::string::npos);
-    found = find_checkpoint(*stores, wanted("job", name), cancel);
+    found = find_checkpoint(*stores->metadata, wanted("job", name), cancel);
     ck_assert(found.status().is(Code::kInvalidArgument));
     ck_assert(found.status().message().find("stage") != std::string::npos);
   }
   make(stores, "'; drop table", "../../etc");
-  ck_assert(find_checkpoint(*stores, wanted("'; drop table", "../../etc"), cancel).is_ok());
+  ck_assert(
+      find_checkpoint(*stores->metadata, wanted("'; drop table", "../../etc"), cancel).is_ok());
 }
 GST_END_TEST
 

@@ -159,6 +159,13 @@ struct Run {
     return all;
   }
 
+  std::string resumed() const {
+    std::string all;
+    for (const auto &[stage, row] : plan.resumed)
+      all += row.fields.stage + std::to_string(row.version) + " ";
+    return all;
+  }
+
   PlanRequest request;
   Cancellation cancel;
   std::unique_ptr<LineStages> stages;
@@ -190,9 +197,10 @@ GST_START_TEST(g14_a_run_records_what_its_line_declares) {
                            run.request.job_id + "' AND stage_checkpoints.stage = ";
     const auto &stages = run.stages->line().stages();
     must_equal(place.value("SELECT config_declared" + of + "'decode'"),
-               run.stages->declared(stages[0], ""));
-    must_equal(place.value("SELECT config_declared" + of + "'detect'"),
-               run.stages->declared(stages[1], place.value("SELECT id" + of + "'decode'")));
+               run.stages->declared(stages[0], {}));
+    must_equal(
+        place.value("SELECT config_declared" + of + "'detect'"),
+        run.stages->declared(stages[1], {{stages[0], place.value("SELECT id" + of + "'decode'")}}));
   }
   // What was plugged by itself is in the resolved one alone.
   const std::string resolved = place.value(
@@ -253,7 +261,7 @@ GST_START_TEST(g36_no_secret_is_part_of_what_is_overridden) {
   ck_assert(keyed.is_ok());
   auto with_caps = LineStages::make(*keyed, {});
   ck_assert_msg(with_caps.is_ok(), "%s", with_caps.status().to_string().c_str());
-  const std::string made = with_caps->declared(with_caps->line().stages()[0], "");
+  const std::string made = with_caps->declared(with_caps->line().stages()[0], {});
   ck_assert_msg(made.find("x-srtp") != made.npos && made.find("s3cr3t") == made.npos, "%s",
                 made.c_str());
   // Nor of an error.
@@ -454,6 +462,124 @@ GST_START_TEST(g06_what_the_plan_does_not_go_on_with_is_begun_anew) {
 }
 GST_END_TEST
 
+// What is done of a tee's two branches comes again when the other goes on. It need not be the same
+// another time, so it is its next version, and what was run from the last one is begun anew.
+GST_START_TEST(g06_a_branch_that_is_done_comes_again_with_the_other) {
+  Place place;
+  const std::string one = "filesrc location=" + place.film() +
+                          " ! rawvideoparse format=i420 width=16 height=16 framerate=10/1 ! "
+                          "checkpointtap stage=decode" +
+                          place.stores() + "! tee name=t t. ! queue ! checkpointtap stage=a" +
+                          place.stores() + "! ";
+  const std::string both = one +
+                           "videobalance brightness=0.25 ! identity error-after=5 ! "
+                           "checkpointtap stage=c" +
+                           place.stores() + "! fakesink t. ! queue ! checkpointtap stage=b" +
+                           place.stores() + "! fakesink";
+  Run(place, one + "fakesink", kJob).play();
+  Run crashed(place, both, kJob);
+  must_equal(crashed.start(), "decode");
+  must_equal(crashed.resumed(), "");
+  ck_assert(!crashed.runner->run(crashed.plan, crashed.cancel).status.is_ok());
+  // Its next version was under way: all goes on, and so does what was run from it.
+  Run again(place, both, kJob);
+  must_equal(again.start(), "decode");
+  must_equal(again.resumed(), "a2 c1 b1 ");
+  // It had come to its end.
+  change_database(
+      place.database(),
+      "UPDATE checkpoint SET state = 'complete' WHERE stage = 'a' AND state = 'partial'");
+  Run third(place, both, kJob);
+  must_equal(third.start(), "decode");
+  must_equal(third.resumed(), "b1 ");
+  ck_assert_uint_eq(third.plan.left.size(), 1);
+  ck_assert(third.plan.left[0].checkpoint.fields.stage == "c");
+}
+GST_END_TEST
+
+GST_START_TEST(a_line_that_begins_with_a_checkpoint_knows_which) {
+  Place place;
+  Run(place, place.line(), kJob).play();
+  const auto line = [&](const std::string &source, const std::string &places) {
+    return "checkpointsrc " + source + places + " ! videobalance brightness=0.5 ! " +
+           "checkpointtap stage=more" + places + " ! fakesink";
+  };
+  const std::string newest = line("job-id=street stage=decode", place.stores());
+  Run(place, newest, kJob).play();
+  Run again(place, newest, kJob);
+  must_equal(again.stale(), "");
+  ck_assert(again.plan.nothing_to_do);
+  // By its id it is the same one; a part of it is not.
+  const std::string id = place.value("SELECT id FROM stage_checkpoints WHERE stage = 'decode'");
+  ck_assert(Run(place, line("checkpoint-id=" + id, place.stores()), kJob).plan.nothing_to_do);
+  const auto part_of = [&](const std::string &part) {
+    return line("job-id=street stage=decode " + part, place.stores());
+  };
+  size_t parts = 0;
+  for (const char *part :
+       {"start-index=2", "stop-index=5", "select=\"index < 4\"",
+        "select=\"index < 4\" select-before=1", "select=\"index < 4\" select-after=1",
+        "filtered=true", "on-missing=skip"}) {
+    ck_assert_msg(Run(place, part_of(part), kJob).stale().starts_with("more: inputs"), "%s", part);
+    // As the element declares it.
+    PlanRequest other = kJob;
+    other.job_id = "part " + std::to_string(parts++);
+    Run(place, part_of(part), other).play();
+    Run same(place, part_of(part), other);
+    ck_assert_msg(same.plan.nothing_to_do, "%s: %s", part, same.stale().c_str());
+  }
+  std::string uri = newest;
+  uri.replace(0, uri.find('!'), "checkpoint://street/decode?start-index=2 ");
+  auto parsed = LaunchLine::parse({uri});
+  ck_assert(parsed.is_ok());
+  must_equal(parsed->elements()[0].factory, "checkpointsrc");
+  // What is partial may have grown since.
+  ck_assert(Run(place, part_of("allow-partial=true"), kJob).stale().starts_with("more: inputs"));
+  // The stores of the run are the source's too.
+  PlanRequest with_stores{"elsewhere", std::nullopt,         "",
+                          false,       place.file("frames"), place.database()};
+  Run(place, line("job-id=street stage=decode", ""), with_stores).play();
+  ck_assert(Run(place, line("job-id=street stage=decode", ""), with_stores).plan.nothing_to_do);
+  // A newer one is another.
+  PlanRequest anew = kJob;
+  anew.restart = true;
+  Run(place, place.line(), anew).play();
+  ck_assert(Run(place, newest, kJob).stale().starts_with("more: inputs"));
+  // When it is gone the run can start behind it all the same.
+  change_database(place.database(),
+                  "UPDATE checkpoint SET state = 'deleted' WHERE stage = 'decode'");
+  PlanRequest from = kJob;
+  from.from = "more";
+  std::string longer = newest;
+  longer.replace(longer.find("fakesink"), 0,
+                 "videobalance ! checkpointtap stage=last" + place.stores() + "! ");
+  Run behind(place, longer, from);
+  ck_assert_msg(behind.status.is_ok(), "%s", behind.status.to_string().c_str());
+  must_equal(behind.stale(), "");
+  // What is run from a scenario is of the scenario.
+  PlanRequest scenario{"loose", "wide", "", false, "", ""};
+  Run(place, place.line(), scenario).play();
+  std::string of_scenario = newest;
+  of_scenario.replace(of_scenario.find("street"), 6, "loose scenario=wide");
+  Run mixed(place, of_scenario, {"loose", std::nullopt, "", false, "", ""});
+  ck_assert(mixed.status.is(Code::kInvalidArgument));
+  ck_assert(mixed.status.hint().find("--scenario") != std::string::npos);
+  ck_assert(Run(place, of_scenario, scenario).status.is_ok());
+}
+GST_END_TEST
+
+GST_START_TEST(g06_what_may_have_left_frames_out_is_not_taken_for_all_of_them) {
+  Place place;
+  std::string leaky = place.line();
+  leaky.replace(leaky.find("stage=detect"), 12, "stage=detect leaky=downstream");
+  Run(place, leaky, kJob).play();
+  Run again(place, leaky, kJob);
+  ck_assert_msg(again.plan.nothing_to_do, "%s", again.stale().c_str());
+  Run strict(place, place.line(), kJob);
+  must_equal(strict.stale(), "detect: leaky: \"downstream\", now not set; ");
+}
+GST_END_TEST
+
 GST_START_TEST(g06_what_this_line_has_begun_is_not_stale) {
   Place place;
   Run(place, place.line(), kJob).play();
@@ -520,6 +646,9 @@ static Suite *line_run_suite() {
   tcase_add_test(tc, a_run_from_a_stage_makes_none_of_the_elements_before_it);
   tcase_add_test(tc, g06_a_leaky_stage_is_not_resumed);
   tcase_add_test(tc, g06_what_the_plan_does_not_go_on_with_is_begun_anew);
+  tcase_add_test(tc, g06_a_branch_that_is_done_comes_again_with_the_other);
+  tcase_add_test(tc, a_line_that_begins_with_a_checkpoint_knows_which);
+  tcase_add_test(tc, g06_what_may_have_left_frames_out_is_not_taken_for_all_of_them);
   tcase_add_test(tc, g06_what_this_line_has_begun_is_not_stale);
   tcase_add_test(tc, what_is_set_for_a_tap_counts_as_if_the_line_said_it);
   tcase_add_test(tc, settings_that_can_not_be_are_named);

@@ -177,7 +177,7 @@ class Model {
         selector.job_id = "street";
         selector.stage = stage;
         selector.branch = branch;
-        const auto found = find_checkpoint(*place_.stores, selector, place_.cancel);
+        const auto found = find_checkpoint(*place_.stores->metadata, selector, place_.cancel);
         const Known *newest = nullptr;
         for (const Known &known : known_)
           if (!known.partial && known.row.fields.branch == branch &&

@@ -86,7 +86,7 @@ struct Place : Home {
     CheckpointSelector selector;
     selector.job_id = "street";
     selector.stage = stage;
-    auto row = find_checkpoint(*stores, selector, cancel);
+    auto row = find_checkpoint(*stores->metadata, selector, cancel);
     ck_assert_msg(row.is_ok(), "%s", row.status().to_string().c_str());
     return *row;
   }
@@ -320,6 +320,11 @@ GST_START_TEST(a_copy_that_was_stopped_goes_on) {
   ck_assert(copy_checkpoint(place.stores, row, place.stores, options, {}, place.cancel)
                 .status()
                 .is(Code::kInvalidArgument));
+  // Its rows are still to go.
+  ck_assert((*there)->metadata->delete_checkpoint(row.id, place.cancel).is_ok());
+  status = copy_checkpoint(place.stores, row, *there, options, {}, place.cancel).status();
+  ck_assert_msg(status.is(Code::kAlreadyExists) && contains(status.to_string(), "gc"), "%s",
+                status.to_string().c_str());
 }
 GST_END_TEST
 

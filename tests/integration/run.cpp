@@ -126,6 +126,11 @@ GST_START_TEST(what_can_not_be_run_is_named) {
            "its other name");
   must_run(2, "--job j " + source + "checkpointtap stage=a scenario=dim ! fakesink",
            "give --scenario");
+  const std::string two =
+      source + "checkpointtap stage=a ! checkpointtap stage=b metadata-store=" + home.file("x.db");
+  must_run(2, "--job j " + two + " ! fakesink", "another metadata-store");
+  must_run(0, "--job k --metadata-store " + home.file("x.db") + " --frame-store " + home.file("x") +
+                  " " + two + " ! fakesink");
   must_run(2, "--job j x.( " + source + "checkpointtap stage=a ! fakesink )", "parentheses");
   must_run(1, "--job j " + source + "nonsense ! checkpointtap stage=a ! fakesink", "nonsense");
   must_run(1, "--job j --from b " + source + "checkpointtap stage=a ! fakesink", "can start at: a");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Single values as JSON, for what is written line by line.
+// Numbers as JSON, for what is written line by line.
 #pragma once
 
 #include <charconv>
@@ -7,12 +7,8 @@
 #include <concepts>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace checkpoint::tool {
-
-// Broken UTF-8 becomes U+FFFD.
-std::string json_string(std::string_view text);
 
 // Numbers beyond int64, which other readers turn into something else, as strings.
 inline std::string json_number(std::unsigned_integral auto value) {
