@@ -43,11 +43,23 @@ Status not_understood(const std::string &token, const std::string &why) {
           "write elements, properties, links with '!', caps and references like 'd. ! queue'"};
 }
 
-// "name = value", "video/x-raw, format=RGB": written with spaces, and one token all the same.
+// "name = value", "video/x-raw, format=RGB": written with spaces, and one token all the same. A URI
+// may end in "=".
 bool goes_on(const std::string &token, const std::string &next) {
   if (token.back() == ',' || next[0] == ',' || next[0] == '=') return true;
+  if (assignment(token) == std::string::npos && token.find("://") != std::string::npos)
+    return false;
   const std::string last = token.substr(token.rfind(',') + 1);
   return last.find('=') == last.size() - 1;
+}
+
+std::string without_backslashes(const std::string &raw) {
+  std::string text;
+  for (size_t i = 0; i < raw.size(); i++) {
+    if (raw[i] == '\\' && i + 1 < raw.size()) i++;
+    text += raw[i];
+  }
+  return text;
 }
 
 // The settings of a checkpointsrc that plays it.
@@ -235,7 +247,9 @@ class LineParser {
   Status take_uri(const std::string &token) {
     if (link_)
       return not_understood(token, "a URI is no sink here; name one, as in filesink location=");
-    const std::string uri = unquote(token);
+    // Quotes within it are its own.
+    const bool quoted = token.front() == '"' || token.front() == '\'';
+    const std::string uri = quoted ? unquote(token) : without_backslashes(token);
     if (uri.starts_with(std::string(kCheckpointScheme) + ":")) {
       CHECKPOINT_ASSIGN_OR_RETURN(const CheckpointUri what, parse_checkpoint_uri(uri));
       line_.elements_.push_back({"checkpointsrc", "", properties_of(what)});

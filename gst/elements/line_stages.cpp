@@ -193,10 +193,18 @@ std::vector<size_t> LineStages::own_elements(size_t stage) const {
   return {own.begin(), own.end()};
 }
 
-std::vector<size_t> LineStages::parents(size_t stage) const {
-  std::vector<size_t> parents;
+std::vector<size_t> LineStages::boundaries(size_t stage) const {
+  std::vector<size_t> boundaries;
   for (size_t element : own_elements(stage))
-    if (line_.elements()[element].factory == "checkpointtap") parents.push_back(element);
+    if (is_tap(line_, element)) boundaries.push_back(element);
+  return boundaries;
+}
+
+std::vector<size_t> LineStages::parents(size_t stage) const {
+  std::vector<size_t> parents = boundaries(stage);
+  std::erase_if(parents, [&](size_t boundary) {
+    return line_.elements()[boundary].factory == "checkpointsrc";
+  });
   return parents;
 }
 

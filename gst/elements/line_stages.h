@@ -42,7 +42,9 @@ class LineStages {
   // As the sink or tap of that stage will record it (elements/pipeline_config.h), when what is
   // before it hands on these.
   std::string declared(size_t stage, const Played &played) const;
-  // The stages directly before one; none for a first stage.
+  // The taps directly before a stage, and its checkpointsrcs; none for what begins with a film.
+  std::vector<size_t> boundaries(size_t stage) const;
+  // The stages among them.
   std::vector<size_t> parents(size_t stage) const;
   // The checkpointsrcs of the line that name a checkpoint, and what they play.
   const std::map<size_t, Replayed> &replays() const { return replays_; }

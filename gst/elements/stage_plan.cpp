@@ -44,20 +44,23 @@ class Planner {
     return {.job_id = request_.job_id, .stage = line_.stage_of(stage), .branch = branch};
   }
 
-  // What the checkpointsrcs of the line will play, but for those that are cut out of it.
-  Status find_replays(const std::set<size_t> &without) {
+  // What the checkpointsrcs of the line will play. Of those that are cut out of it, as far as that
+  // can be told.
+  Status find_replays(const std::set<size_t> &removed) {
     for (const auto &[source, replayed] : stages_.replays()) {
-      // Of a partial one the id tells nothing: it may have grown.
-      if (without.contains(source) || replayed.what.allow_partial) continue;
-      CHECKPOINT_ASSIGN_OR_RETURN(const auto row, find_replayed(source, replayed.what));
-      if (!row) continue;
-      ids_[source] = row->id.to_string();
-      const Branch &branch = row->fields.branch;
-      if (branch.is_scenario && !request_.scenario && row->fields.job_id == request_.job_id)
+      const auto row = find_replayed(source, replayed.what);
+      CHECKPOINT_RETURN_IF_ERROR(cancel_.check());
+      if (!row.is_ok() && !removed.contains(source)) return row.status();
+      if (!row.is_ok() || !*row) continue;
+      const Branch &branch = (*row)->fields.branch;
+      if (branch.is_scenario && !request_.scenario && !removed.contains(source) &&
+          (*row)->fields.job_id == request_.job_id)
         return {Code::kInvalidArgument,
                 line_.elements()[source].name + " plays the scenario \"" + branch.label +
                     "\", and what is run from it is of that scenario, too",
                 "give --scenario as well"};
+      // Of a partial one the id tells nothing: it may have grown.
+      if (!replayed.what.allow_partial) ids_[source] = (*row)->id.to_string();
     }
     return Status::ok();
   }
@@ -213,11 +216,8 @@ class Planner {
       const std::vector<size_t> parents = stages_.parents(stage);
       // What it was run from is what was played, be it there still or not.
       LineStages::Played played = ids_;
-      if (row.fields.parent) {
-        const std::string parent = row.fields.parent->to_string();
-        if (parents.size() == 1) played[parents[0]] = parent;
-        for (const auto &[source, what] : stages_.replays()) played.emplace(source, parent);
-      }
+      if (const auto before = stages_.boundaries(stage); before.size() == 1 && row.fields.parent)
+        played[before[0]] = row.fields.parent->to_string();
       const std::string expected = stages_.declared(stage, played);
       if (row.fields.config_declared != expected)
         stale.push_back({row, config_differences(row.fields.config_declared, expected)});
@@ -231,6 +231,11 @@ class Planner {
     }
   }
 
+  bool is_leaky(size_t stage) const {
+    const std::string leaky = stages_.setting(stage, "leaky").value_or("no");
+    return leaky != "no" && leaky != "0";
+  }
+
   // What a crash left, and was begun with this very line. Of a tee's branches one may be complete;
   // its frames come again with the other's, and are stored as its next version: they need not be
   // the same another time, so what follows it is begun anew too.
@@ -239,18 +244,21 @@ class Planner {
     if (plan_.start) {
       CHECKPOINT_ASSIGN_OR_RETURN(removed, line_.removed_by(*plan_.start));
     }
+    // What comes of these need not be all that came the last time.
+    if (plan_.start && is_leaky(*plan_.start)) ids_.erase(*plan_.start);
+    for (const auto &[source, replayed] : stages_.replays())
+      if (replayed.skips_missing) ids_.erase(source);
     for (size_t stage : line_.stages()) {
       if (removed.contains(stage) || stage == plan_.start) continue;
       ids_.erase(stage);
       // What may have left frames out can't be compared; it is begun anew.
-      const std::string leaky = stages_.setting(stage, "leaky").value_or("no");
-      if (leaky != "no" && leaky != "0") continue;
+      if (is_leaky(stage)) continue;
       CHECKPOINT_ASSIGN_OR_RETURN(std::optional<CheckpointRow> found, newest(stage));
       if (!found || found->state != CheckpointState::kPartial) continue;
       LineStages::Played played = ids_;
       // Which of several a crash left it with can't be told.
-      if (const std::vector<size_t> parents = stages_.parents(stage); parents.size() > 1)
-        for (size_t parent : parents) played.erase(parent);
+      if (const std::vector<size_t> before = stages_.boundaries(stage); before.size() > 1)
+        for (size_t boundary : before) played.erase(boundary);
       const std::string declared = stages_.declared(stage, played);
       if (found->fields.config_declared != declared) {
         auto differences = config_differences(found->fields.config_declared, declared);

@@ -64,6 +64,14 @@ class RunLine {
   steady_clock::time_point next_ = begun_ + kAsLines;  // of a log
 };
 
+// The metadata store of a tap, in one spelling.
+std::string rows_of(const LineStages &stages, size_t stage, const PlanRequest &request) {
+  std::string uri = stages.setting(stage, "metadata-store").value_or(request.metadata_store);
+  if (uri.empty()) uri = default_metadata_store_uri();
+  const auto store = StoreRegistry::instance().make_metadata_store(uri);
+  return store.is_ok() ? (*store)->display_uri() : uri;
+}
+
 // A stage that would be stored elsewhere than the plan looks for it; '' where all is well.
 std::string misplaced(const LineStages &stages, const PlanRequest &request) {
   for (size_t stage : stages.line().stages()) {
@@ -80,22 +88,19 @@ std::string misplaced(const LineStages &stages, const PlanRequest &request) {
       return tap + " is the stage " + in_quotes(stages.line().stage_of(stage)) +
              " of the pipeline; write its other name there";
   }
-  std::optional<std::string> first;
-  for (size_t stage : stages.line().stages()) {
-    std::string rows = stages.setting(stage, "metadata-store").value_or(request.metadata_store);
-    if (rows.empty()) rows = default_metadata_store_uri();
-    if (first && rows != *first)
+  const size_t first = stages.line().stages()[0];
+  for (size_t stage : stages.line().stages())
+    if (rows_of(stages, stage, request) != rows_of(stages, first, request))
       return stages.line().elements()[stage].name +
-             " has another metadata-store than the tap before it; a run has one";
-    first = std::move(rows);
-  }
+             " has another metadata-store than the first tap; a run has one";
   return "";
 }
 
 // Null: nothing was stored yet.
 Result<std::shared_ptr<MetadataStore>> open_rows(Call &call, const LineStages &stages) {
-  const std::string uri =
+  std::string uri =
       stages.setting(stages.line().stages()[0], "metadata-store").value_or(call.metadata_store());
+  if (uri.empty()) uri = default_metadata_store_uri();
   CHECKPOINT_ASSIGN_OR_RETURN(auto store, StoreRegistry::instance().make_metadata_store(uri));
   CHECKPOINT_ASSIGN_OR_RETURN(const bool exists, store->exists(call.cancel()));
   if (!exists) return std::shared_ptr<MetadataStore>();

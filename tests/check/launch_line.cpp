@@ -110,6 +110,22 @@ GST_START_TEST(a_uri_is_the_source_of_its_chain) {
   ck_assert(line.elements()[0].property("location") == "/a film.mp4");
   ck_assert(line.elements()[2].factory == "urisourcebin");
   ck_assert(line.elements()[2].property("uri") == "http://host/b.mp4?x=1");
+  // One of a checkpoint, as gst_parse_launch() takes it; the last character is no assignment's.
+  const auto stored = parsed(
+      "checkpoint://street%205/decode?select=label%20%3D%20'a%22b'&select-after=10&filtered=true&"
+      "scenario= ! fakesink");
+  ck_assert_uint_eq(stored.links().size(), 1);
+  const LaunchLine::Element &source = stored.elements()[0];
+  ck_assert(source.factory == "checkpointsrc");
+  ck_assert(source.property("job-id") == "street 5" && source.property("stage") == "decode");
+  ck_assert(source.property("select") == "label = 'a\"b'" &&
+            source.property("select-after") == "10" && source.property("filtered") == "true");
+  ck_assert(source.property("scenario") == "" && !source.property("version"));
+  const std::string id = "0192f0c1-2b3c-7d4e-8f50-61728394a5b6";
+  const auto by_id = parsed("checkpoint:///?checkpoint-id=" + id + " ! fakesink");
+  ck_assert(by_id.elements()[0].property("checkpoint-id") == id);
+  ck_assert(!by_id.elements()[0].property("job-id"));
+  ck_assert(!LaunchLine::parse({"checkpoint://street/decode?nonsense=1 ! fakesink"}).is_ok());
   ck_assert_uint_eq(line.links().size(), 2);
 }
 GST_END_TEST
