@@ -236,6 +236,18 @@ class Planner {
     return leaky != "no" && leaky != "0";
   }
 
+  // Is a stage fed as it was the last time? Not where frames may have been dropped after they had
+  // come to it, or may be there again, and not where several inputs come together.
+  bool comes_again(size_t stage) const {
+    const std::vector<size_t> before = stages_.boundaries(stage);
+    return before.size() <= 1 && std::none_of(before.begin(), before.end(), [&](size_t boundary) {
+             const auto replayed = stages_.replays().find(boundary);
+             return replayed == stages_.replays().end()
+                        ? plan_.start == boundary && is_leaky(boundary)
+                        : replayed->second.skips_missing;
+           });
+  }
+
   // What a crash left, and was begun with this very line. Of a tee's branches one may be complete;
   // its frames come again with the other's, and are stored as its next version: they need not be
   // the same another time, so what follows it is begun anew too.
@@ -244,10 +256,6 @@ class Planner {
     if (plan_.start) {
       CHECKPOINT_ASSIGN_OR_RETURN(removed, line_.removed_by(*plan_.start));
     }
-    // What comes of these need not be all that came the last time.
-    if (plan_.start && is_leaky(*plan_.start)) ids_.erase(*plan_.start);
-    for (const auto &[source, replayed] : stages_.replays())
-      if (replayed.skips_missing) ids_.erase(source);
     for (size_t stage : line_.stages()) {
       if (removed.contains(stage) || stage == plan_.start) continue;
       ids_.erase(stage);
@@ -255,13 +263,13 @@ class Planner {
       if (is_leaky(stage)) continue;
       CHECKPOINT_ASSIGN_OR_RETURN(std::optional<CheckpointRow> found, newest(stage));
       if (!found || found->state != CheckpointState::kPartial) continue;
-      LineStages::Played played = ids_;
-      // Which of several a crash left it with can't be told.
-      if (const std::vector<size_t> before = stages_.boundaries(stage); before.size() > 1)
-        for (size_t boundary : before) played.erase(boundary);
-      const std::string declared = stages_.declared(stage, played);
-      if (found->fields.config_declared != declared) {
-        auto differences = config_differences(found->fields.config_declared, declared);
+      const std::string declared = expected(stage);
+      std::vector<std::string> differences;
+      if (!comes_again(stage))
+        differences.emplace_back("what comes to it need not be what came the last time");
+      else if (found->fields.config_declared != declared)
+        differences = config_differences(found->fields.config_declared, declared);
+      if (!differences.empty()) {
         plan_.left.push_back({std::move(*found), std::move(differences)});
         continue;
       }

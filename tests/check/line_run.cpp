@@ -520,6 +520,7 @@ GST_START_TEST(g06_what_was_run_behind_a_leaky_stage_is_begun_anew) {
     Run again(place, line, kJob);
     must_equal(again.start(), "decode");
     must_equal(again.resumed(), leaky.empty() ? "detect1 " : "");
+    ck_assert_uint_eq(again.plan.left.size(), leaky.empty() ? 0 : 1);
   }
 }
 GST_END_TEST
