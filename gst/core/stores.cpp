@@ -92,7 +92,7 @@ class Binding {
       return metadata_.ensure_frame_store(marker.frame_store, frames_.display_uri(), cancel_);
     for (const FrameStoreRow &row : rows_)
       if (row.uuid == marker.frame_store) return row;
-    FrameStoreRow row;  // a writer stopped between the marker and the row: nothing is stored yet
+    FrameStoreRow row;  // the rows are of a time before the marker: nothing is stored yet
     row.uuid = marker.frame_store;
     return row;
   }
@@ -109,9 +109,17 @@ class Binding {
   }
 
   Result<FrameStoreRow> bind_new() {
-    // A place that was bound once and holds nothing keeps its identity.
-    auto before = row_here(false);
-    StoreMarker marker{before ? before->uuid : Uuid::random(), metadata_uuid_};
+    // A place that was bound once and holds nothing keeps its identity. Of several writers that
+    // come at once the one whose row is first gives it, since not every frame store can tell which
+    // marker was first.
+    if (!row_here(false)) {
+      CHECKPOINT_RETURN_IF_ERROR(
+          metadata_.ensure_frame_store(Uuid::random(), frames_.display_uri(), cancel_).status());
+      CHECKPOINT_ASSIGN_OR_RETURN(rows_, metadata_.frame_stores(cancel_));
+    }
+    const auto row = row_here(false);
+    if (!row) return Status(Code::kInternal, "a frame store's row is gone");
+    const StoreMarker marker{row->uuid, metadata_uuid_};
     Status status = frames_.write_marker(marker, cancel_);
     if (status.is(Code::kAlreadyExists)) {  // another writer was first; it may be of other metadata
       CHECKPOINT_ASSIGN_OR_RETURN(auto first, frames_.read_marker(cancel_));
