@@ -169,6 +169,14 @@ bool has_unknown_input(GstElement *source) {
   return false;
 }
 
+std::string missing_input(GstElement *source) {
+  const std::string location = string_property(source, "location");
+  // A URI or a pattern is no name of a file.
+  const bool name = location.find("://") == location.npos && location.find('%') == location.npos;
+  return name && !location.empty() && !g_file_test(location.c_str(), G_FILE_TEST_EXISTS) ? location
+                                                                                         : "";
+}
+
 std::optional<std::string> whole_path(const std::string &path) {
   struct stat info = {};
   return file_at(path, info);

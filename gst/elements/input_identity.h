@@ -15,6 +15,8 @@ namespace checkpoint {
 std::string input_of(GstElement *source);
 // It reads something from outside of the line that input_of() can't tell.
 bool has_unknown_input(GstElement *source);
+// The file that it would read, and that is not there; '' for none.
+std::string missing_input(GstElement *source);
 // The whole path of a file that is there.
 std::optional<std::string> whole_path(const std::string &path);
 

@@ -61,7 +61,9 @@ static Status set_override(GstBin *pipeline, const Override &override) {
             override.element + " has no property \"" + override.property + "\""};
   GValue value = G_VALUE_INIT;
   g_value_init(&value, pspec->value_type);
-  const bool fits = gst_value_deserialize_with_pspec(&value, override.value.c_str(), pspec);
+  // What is out of range would be taken as the nearest value that is not, with a warning in a log.
+  const bool fits = gst_value_deserialize_with_pspec(&value, override.value.c_str(), pspec) &&
+                    !g_param_value_validate(pspec, &value);
   if (fits) g_object_set_property(G_OBJECT(element.get()), pspec->name, &value);
   g_value_unset(&value);
   if (fits) return Status::ok();
@@ -119,7 +121,10 @@ Result<LineStages> LineStages::make(LaunchLine line, const std::vector<Override>
     const auto &links = stages.line_.links();
     const bool fed = std::any_of(links.begin(), links.end(),
                                  [&](const LaunchLine::Link &link) { return link.to == at; });
-    if (made && !fed && !is_tap(stages.line_, at) && has_unknown_input(made.get()))
+    if (!made || fed || is_tap(stages.line_, at)) continue;
+    if (const std::string missing = missing_input(made.get()); !missing.empty())
+      stages.missing_inputs_.emplace_back(element.name, missing);
+    else if (has_unknown_input(made.get()))
       stages.unknown_inputs_.push_back(element.name);
   }
   for (const Override &override : overrides) {

@@ -51,7 +51,11 @@ class LineStages {
   // What is overridden among the elements of a stage, as a JSON object without what may be secret;
   // '' for nothing.
   std::string overrides_of(size_t stage) const;
-  // Sources of which can't be told whether what they read is another film now.
+  // Files that sources would read and that are not there: the source, and which.
+  const std::vector<std::pair<std::string, std::string>> &missing_inputs() const {
+    return missing_inputs_;
+  }
+  // Other sources of which can't be told whether what they read is another film now.
   const std::vector<std::string> &unknown_inputs() const { return unknown_inputs_; }
 
  private:
@@ -61,6 +65,7 @@ class LineStages {
   LaunchLine line_;
   std::vector<Override> overrides_;
   std::vector<std::optional<std::string>> shown_overrides_;  // their values; nullopt: not shown
+  std::vector<std::pair<std::string, std::string>> missing_inputs_;
   std::vector<std::string> unknown_inputs_;
   // Of each element.
   std::vector<std::map<std::string, std::string>> properties_;  // JSON values

@@ -146,11 +146,16 @@ class Planner {
       usable_.emplace(stage, std::move(*found));
     }
     plan_.nothing_to_do = !line_.stages().empty() && usable_.size() == line_.stages().size();
-    if (plan_.nothing_to_do) return Status::ok();
+    if (plan_.nothing_to_do) {
+      for (size_t stage : line_.stages()) plan_.complete.push_back(usable_.at(stage));
+      return Status::ok();
+    }
     // The furthest one that has all behind it that is still to be done.
     for (auto stage = line_.stages().rbegin(); stage != line_.stages().rend(); ++stage) {
       if (!usable_.contains(*stage) || line_.elements()[*stage].factory != "checkpointtap")
         continue;
+      // What it dropped came to the stages behind it.
+      if (is_leaky(*stage)) continue;
       const std::set<size_t> behind = line_.after(*stage);
       const bool all = std::all_of(line_.stages().begin(), line_.stages().end(), [&](size_t other) {
         return usable_.contains(other) || behind.contains(other);

@@ -32,7 +32,8 @@ struct StagePlan {
   // The tap that the run starts at, and what is played in its place. nullopt: at the beginning.
   std::optional<size_t> start;
   std::optional<CheckpointRow> from;
-  bool nothing_to_do = false;  // every stage is complete
+  bool nothing_to_do = false;           // every stage is complete...
+  std::vector<CheckpointRow> complete;  // ...by these, in the order of the stages
   // Of stages, their partial checkpoints that were made as the line says: they go on with it.
   std::map<size_t, CheckpointRow> resumed;
   // Not made as the line says, but counted as if they were: for the caller to refuse.

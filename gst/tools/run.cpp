@@ -207,6 +207,8 @@ int run_run(Call &call) {
   if (!stages.is_ok()) return call.fail(stages.status());
   if (const std::string wrong = misplaced(*stages, request); !wrong.empty())
     return call.usage(wrong);
+  for (const auto &[source, file] : stages->missing_inputs())
+    call.out().warning(source + " reads " + in_quotes(file) + ", which is not there");
   for (const std::string &source : stages->unknown_inputs())
     call.out().note("what " + source +
                     " reads can't be told from what it read before; --restart takes it anew");
@@ -221,7 +223,11 @@ int run_run(Call &call) {
                             "--reuse-stale takes it as it is; --from an earlier stage, or "
                             "--restart, makes it again; --scenario keeps both"));
   if (plan->nothing_to_do) {
-    call.out().note("every stage is complete; --from STAGE or --restart makes one again");
+    std::string names;
+    for (const CheckpointRow &row : plan->complete)
+      names += (names.empty() ? "" : ", ") + checkpoint_name(row);
+    call.out().note("every stage is complete: " + names +
+                    "; --from STAGE or --restart makes one again");
     if (call.json()) print_json(call.out(), *plan, {});
     return kFine;
   }

@@ -150,7 +150,7 @@ GST_START_TEST(what_can_not_be_run_is_named) {
                   tool());
     must_end(launch, 1, "/no/film.mp4");
     ck_assert(launch.error_output().find("goes on") == std::string::npos);
-    ck_assert(launch.error_output().find("what filesrc0 reads") != std::string::npos);
+    ck_assert(launch.error_output().find("film.mp4\", which is not there") != std::string::npos);
   }
   // A sink that has enough.
   must_run(3, "--job k " + source + "checkpointtap stage=a ! fakesink num-buffers=1",
