@@ -104,16 +104,7 @@ void print_labels(Terminal &out, const DiffTotals &totals) {
   if (tracks) columns.push_back({"OTHER TRACK", true});
   Table table(out, std::move(columns));
   const auto row = [&](const std::string &name, const LabelTotals &t) {
-    std::vector<std::string> cells{name,
-                                   std::to_string(t.a),
-                                   std::to_string(t.b),
-                                   std::to_string(t.gained),
-                                   std::to_string(t.lost),
-                                   std::to_string(t.moved),
-                                   std::to_string(t.shifted),
-                                   t.with_shift ? signed_number(mean_shift(t)) : ""};
-    if (tracks) cells.push_back(std::to_string(t.tracked_otherwise));
-    table.row(std::move(cells));
+    table.row(label_cells(name, t, tracks));
   };
   for (const auto &[label, t] : totals.labels) row(label, t);
   if (totals.labels.size() > 1) row("(all)", totals.detections);

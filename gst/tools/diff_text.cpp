@@ -65,6 +65,17 @@ double mean_shift(const LabelTotals &totals) {
 
 std::string signed_number(double number) { return number_text("%+.3f", number); }
 
+std::vector<std::string> label_cells(const std::string &name, const LabelTotals &totals,
+                                     bool tracks) {
+  std::vector<std::string> cells{name};
+  for (const uint64_t n :
+       {totals.a, totals.b, totals.gained, totals.lost, totals.moved, totals.shifted})
+    cells.push_back(std::to_string(n));
+  cells.push_back(totals.with_shift ? signed_number(mean_shift(totals)) : "");
+  if (tracks) cells.push_back(std::to_string(totals.tracked_otherwise));
+  return cells;
+}
+
 std::string side_text(const CheckpointRow &row) {
   std::string text = printable(checkpoint_name(row));
   if (row.fields.branch.is_scenario)

@@ -290,16 +290,7 @@ void ReportWriter::comparison(const ReportComparison &c) {
     if (tracks) columns.emplace_back("Other track");
     put("<div class=\"wide\"><table>" + head(columns, true) + "<tbody>\n");
     for (const auto &[label, l] : t.labels) {
-      std::vector<std::string> row{label.empty() ? "(no label)" : label,
-                                   std::to_string(l.a),
-                                   std::to_string(l.b),
-                                   std::to_string(l.gained),
-                                   std::to_string(l.lost),
-                                   std::to_string(l.moved),
-                                   std::to_string(l.shifted),
-                                   l.with_shift ? signed_number(mean_shift(l)) : ""};
-      if (tracks) row.push_back(std::to_string(l.tracked_otherwise));
-      put(cells("td", row, true));
+      put(cells("td", label_cells(label.empty() ? "(no label)" : label, l, tracks), true));
     }
     put("</tbody></table></div>\n");
   }
