@@ -53,6 +53,7 @@ const std::vector<std::string> kLabels{"face",
                                        "gnp"};
 
 struct Place : Home {
+  int64_t first_track = 0;
   std::shared_ptr<Stores> stores = stores_at(frame_store(), metadata_store());
 
   // RGB frames with a detection each, the last ones without.
@@ -70,7 +71,7 @@ struct Place : Home {
       frame.pts = frame.stream_time = i * 40000000;
       frame.duration = 40000000;
       DetectionRow row{0, 0, kLabels[i], 0.5, 4 + shift, 3, 10, 8, {}, "roi"};
-      if (i % 2 == 1) row.track = static_cast<int64_t>(i);
+      if (i % 2 == 1) row.track = first_track + static_cast<int64_t>(i);
       if (i % 3 == 2) row.confidence.reset();
       if (i < detections) frame.detections.push_back(row);
       maker.add_frame(frame);
@@ -117,6 +118,7 @@ GST_START_TEST(g33_diff_prints_what_differs) {
   ck_assert_msg(contains(text, "config_snapshot.detector.scale  1.1  1.2"), "%s", text.c_str());
   ck_assert(contains(text, "moved face 4,3 10x8 > 6,3 10x8"));
   ck_assert(!contains(text, "\xe2\x80\xae"));  // a terminal would turn around
+  ck_assert(!contains(text, "OTHER TRACK"));
   JsonTree tree = tool_json(0, {"diff", "street/detect", "--scenario", "dim"});
   EQUAL(at(tree, "same"), "false");
   EQUAL(at(tree, "detections.moved"), "10");
@@ -127,6 +129,22 @@ GST_START_TEST(g33_diff_prints_what_differs) {
   EQUAL(at(tree, "[9].change"), "detections");  // "frames.changed" counts none
   ck_assert_int_eq(run_tool({"diff", "street/detect"}).code, 2);
   ck_assert_int_eq(run_tool({"diff", "street/detect", "street/detect", "--overlap", "2"}).code, 2);
+}
+GST_END_TEST
+
+GST_START_TEST(g33_other_tracks_have_a_column) {
+  Place place;
+  place.add("detect");
+  place.first_track = 100;
+  place.add("detect", Branch{true, "dim"});
+  const std::string text = tool_says(0, {"diff", "street/detect", "--scenario", "dim"});
+  ck_assert_msg(contains(text, "OTHER TRACK") && contains(text, "(all)"), "%s", text.c_str());
+  EQUAL(at(tool_json(0, {"diff", "street/detect", "--scenario", "dim"}),
+           "detections.tracked_otherwise"),
+        std::to_string(kLabels.size() / 2));
+  const std::string path = place.file("report.html");
+  tool_says(0, {"report", "street", path, "--scenario", "dim"});
+  ck_assert(contains(contents(path), "Other track"));
 }
 GST_END_TEST
 
@@ -333,6 +351,7 @@ static Suite *pictures_suite() {
   TCase *tc = tcase_create("pictures");
   suite_add_tcase(suite, tc);
   tcase_add_test(tc, g33_diff_prints_what_differs);
+  tcase_add_test(tc, g33_other_tracks_have_a_column);
   tcase_add_test(tc, g33_a_report_shows_the_frames_that_lost_a_detection);
   tcase_add_test(tc, g35_a_report_runs_nothing_that_a_label_says);
   tcase_add_test(tc, a_sheet_is_drawn);
