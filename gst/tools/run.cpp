@@ -220,8 +220,9 @@ int run_run(Call &call) {
   print_left(call.out(), *plan);
   if (!plan->stale.empty() && !reuse_stale)
     return call.fail(Status(Code::kConflict, "what is stored was made by another line",
-                            "--reuse-stale takes it as it is; --from an earlier stage, or "
-                            "--restart, makes it again; --scenario keeps both"));
+                            std::string("--reuse-stale takes it as it is; --from an earlier stage, "
+                                        "or --restart, makes it again") +
+                                (request.scenario ? "" : "; --scenario keeps both")));
   if (plan->nothing_to_do) {
     std::string names;
     for (const CheckpointRow &row : plan->complete)
