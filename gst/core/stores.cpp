@@ -72,7 +72,7 @@ class Binding {
     CHECKPOINT_ASSIGN_OR_RETURN(rows_, metadata_.frame_stores(cancel_));
     CHECKPOINT_ASSIGN_OR_RETURN(auto marker, frames_.read_marker(cancel_));
     if (marker) return with_marker(*marker);
-    if (auto lost = row_here(true)) return not_the_one(*lost, "has no marker");
+    if (auto lost = packs_here()) return not_the_one(*lost, "has no marker");
     if (access_ == Stores::Access::kRead) return without_marker();
     return bind_new();
   }
@@ -80,7 +80,7 @@ class Binding {
  private:
   Result<FrameStoreRow> with_marker(const StoreMarker &marker) {
     if (marker.metadata_store != metadata_uuid_) {
-      if (auto lost = row_here(true))
+      if (auto lost = packs_here())
         return not_the_one(*lost, "is now the frame store " + marker.frame_store.to_string());
       return Status(Code::kInvalidArgument,
                     "the frame store " + frames_.display_uri() + " belongs to the metadata store " +
@@ -112,14 +112,10 @@ class Binding {
     // A place that was bound once and holds nothing keeps its identity. Of several writers that
     // come at once the one whose row is first gives it, since not every frame store can tell which
     // marker was first.
-    if (!row_here(false)) {
-      CHECKPOINT_RETURN_IF_ERROR(
-          metadata_.ensure_frame_store(Uuid::random(), frames_.display_uri(), cancel_).status());
-      CHECKPOINT_ASSIGN_OR_RETURN(rows_, metadata_.frame_stores(cancel_));
-    }
-    const auto row = row_here(false);
-    if (!row) return Status(Code::kInternal, "a frame store's row is gone");
-    const StoreMarker marker{row->uuid, metadata_uuid_};
+    CHECKPOINT_ASSIGN_OR_RETURN(
+        FrameStoreRow row,
+        metadata_.ensure_frame_store_at(frames_.display_uri(), Uuid::random(), cancel_));
+    const StoreMarker marker{row.uuid, metadata_uuid_};
     Status status = frames_.write_marker(marker, cancel_);
     if (status.is(Code::kAlreadyExists)) {  // another writer was first; it may be of other metadata
       CHECKPOINT_ASSIGN_OR_RETURN(auto first, frames_.read_marker(cancel_));
@@ -132,13 +128,14 @@ class Binding {
     CHECKPOINT_RETURN_IF_ERROR(status);
     log(LogLevel::kInfo, kArea,
         frames_.display_uri() + " is now a frame store of " + metadata_.display_uri());
-    return metadata_.ensure_frame_store(marker.frame_store, frames_.display_uri(), cancel_);
+    return row;
   }
 
-  std::optional<FrameStoreRow> row_here(bool with_packs) const {
+  // What was stored at this place.
+  std::optional<FrameStoreRow> packs_here() const {
     const std::string uri = frames_.display_uri();
     for (const FrameStoreRow &row : rows_)
-      if (row.uri == uri && (row.has_packs || !with_packs)) return row;
+      if (row.uri == uri && row.has_packs) return row;
     return std::nullopt;
   }
 

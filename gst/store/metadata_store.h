@@ -137,6 +137,10 @@ class MetadataStore : public HousekeepingStore {
   // Finds by uuid or adds; keeps `uri` up to date.
   virtual Result<FrameStoreRow> ensure_frame_store(const Uuid &uuid, const std::string &uri,
                                                    Cancellation &cancel) = 0;
+  // Finds the first row with this uri, or adds one with `uuid` (two at once: one wins, both get its
+  // row).
+  virtual Result<FrameStoreRow> ensure_frame_store_at(const std::string &uri, const Uuid &uuid,
+                                                      Cancellation &cancel) = 0;
 
   // --- jobs
   // Finds the job, or adds it with these values (two at once: one wins, both get its row).

@@ -118,6 +118,7 @@ GST_START_TEST(writers_at_once_agree_on_one_marker) {
     });
   for (auto &thread : threads) thread.join();
   for (const Uuid &uuid : seen) ck_assert(uuid == seen[0] && !uuid.is_nil());
+  ck_assert_int_eq(metadata->rows.size(), 1);
 }
 GST_END_TEST
 
@@ -146,6 +147,7 @@ GST_START_TEST(writers_at_once_agree_where_every_marker_is_taken) {
     });
   for (auto &thread : threads) thread.join();
   ck_assert(seen[0] == seen[1] && !seen[0].is_nil());
+  ck_assert_int_eq(metadata->rows.size(), 1);
 }
 GST_END_TEST
 

@@ -125,6 +125,28 @@ GST_START_TEST(g40_a_frame_store_has_packs_once_one_is_ready) {
 }
 GST_END_TEST
 
+GST_START_TEST(g32_a_place_raced_for_is_one_frame_store) {
+  Fixture f(__i__);
+  constexpr unsigned kThreads = 8;
+  std::vector<Uuid> uuids(kThreads);
+  std::vector<std::shared_ptr<MetadataStore>> stores;
+  for (unsigned i = 0; i < kThreads; i++) stores.push_back(i % 2 == 0 ? f.store : f.another());
+  run_threads(kThreads, [&](unsigned i) {
+    auto row = stores[i]->ensure_frame_store_at("file:///raced", Uuid::random(), f.cancel);
+    if (row.is_ok()) uuids[i] = row->uuid;
+  });
+  std::vector<FrameStoreRow> rows = MUST(f.store->frame_stores(f.cancel));
+  std::erase_if(rows, [](const FrameStoreRow &row) { return row.uri != "file:///raced"; });
+  ck_assert_int_eq(static_cast<int>(rows.size()), 1);
+  for (const Uuid &uuid : uuids) ck_assert(uuid == rows[0].uuid);
+  // Of two that came to one place the first stands for it.
+  MUST(f.store->ensure_frame_store(Uuid::random(), "file:///raced", f.cancel));
+  FrameStoreRow first =
+      MUST(f.store->ensure_frame_store_at("file:///raced", Uuid::random(), f.cancel));
+  ck_assert(first.key == rows[0].key);
+}
+GST_END_TEST
+
 GST_START_TEST(a_job_raced_for_is_one_job) {
   Fixture f(__i__);
   constexpr unsigned kThreads = 8;
@@ -205,6 +227,7 @@ void checkpoint::conformance::add_opening_tests(TCase *tc, int stores) {
   tcase_add_loop_test(tc, g32_version_1_migrates_with_its_rows, 0, stores);
   tcase_add_loop_test(tc, frame_stores_are_found_by_uuid, 0, stores);
   tcase_add_loop_test(tc, g40_a_frame_store_has_packs_once_one_is_ready, 0, stores);
+  tcase_add_loop_test(tc, g32_a_place_raced_for_is_one_frame_store, 0, stores);
   tcase_add_loop_test(tc, a_job_raced_for_is_one_job, 0, stores);
   tcase_add_loop_test(tc, jobs_are_listed_in_pages, 0, stores);
   tcase_add_loop_test(tc, g35_names_are_data, 0, stores);

@@ -23,6 +23,10 @@ std::vector<Call> writing_calls(Fixture &f, CommitBatch &batch) {
        [&](Cancellation &c) {
          return status_of(store.ensure_frame_store(Uuid::random(), "memory://new", c));
        }},
+      {"ensure_frame_store_at",
+       [&](Cancellation &c) {
+         return status_of(store.ensure_frame_store_at("memory://new", Uuid::random(), c));
+       }},
       {"ensure_job",
        [&](Cancellation &c) {
          return status_of(store.ensure_job("new", Uuid::random(), IdentityKey{}, c));

@@ -75,6 +75,12 @@ class FaultyMetadataStore : public MetadataStore {
       return inner_->ensure_frame_store(uuid, uri, cancel);
     });
   }
+  Result<FrameStoreRow> ensure_frame_store_at(const std::string &uri, const Uuid &uuid,
+                                              Cancellation &cancel) override {
+    return through<Result<FrameStoreRow>>("ensure_frame_store_at", cancel, [&] {
+      return inner_->ensure_frame_store_at(uri, uuid, cancel);
+    });
+  }
   Result<JobRow> ensure_job(const std::string &job_id, const Uuid &uuid, const IdentityKey &key,
                             Cancellation &cancel) override {
     return through<Result<JobRow>>("ensure_job", cancel,

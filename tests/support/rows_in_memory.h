@@ -42,6 +42,14 @@ class RowsInMemory : public MetadataStore {
     rows.push_back({static_cast<FrameStoreKey>(rows.size() + 1), uuid, uri, false});
     return rows.back();
   }
+  Result<FrameStoreRow> ensure_frame_store_at(const std::string &uri, const Uuid &uuid,
+                                              Cancellation &) override {
+    std::lock_guard lock(mutex_);
+    for (const FrameStoreRow &row : rows)
+      if (row.uri == uri) return row;
+    rows.push_back({static_cast<FrameStoreKey>(rows.size() + 1), uuid, uri, false});
+    return rows.back();
+  }
 
   Result<JobRow> ensure_job(const std::string &, const Uuid &, const IdentityKey &,
                             Cancellation &) override {

@@ -101,12 +101,22 @@ namespace {
   "key, uuid, uri, EXISTS (SELECT 1 FROM pack WHERE pack.frame_store = frame_store.key " \
   "AND pack.state = 'ready')"
 
-Result<std::optional<FrameStoreRow>> find_frame_store(Connection &db, const Uuid &uuid) {
+Result<std::optional<FrameStoreRow>> first_frame_store(Query &query) {
   std::optional<FrameStoreRow> row;
-  Query query = db.query("SELECT " FRAME_STORE_COLUMNS " FROM frame_store WHERE uuid = ?1");
-  if (query.bind(uuid).next()) row = read_frame_store(query);
+  if (query.next()) row = read_frame_store(query);
   CHECKPOINT_RETURN_IF_ERROR(query.status());
   return row;
+}
+
+Result<std::optional<FrameStoreRow>> find_frame_store(Connection &db, const Uuid &uuid) {
+  Query query = db.query("SELECT " FRAME_STORE_COLUMNS " FROM frame_store WHERE uuid = ?1");
+  return first_frame_store(query.bind(uuid));
+}
+
+Result<std::optional<FrameStoreRow>> find_frame_store(Connection &db, const std::string &uri) {
+  Query query = db.query("SELECT " FRAME_STORE_COLUMNS
+                         " FROM frame_store WHERE uri = ?1 ORDER BY key LIMIT 1");
+  return first_frame_store(query.bind(uri));
 }
 
 }  // namespace
@@ -134,6 +144,19 @@ Result<FrameStoreRow> SqliteStore::ensure_frame_store(const Uuid &uuid, const st
                                    .bind(uuid, uri)
                                    .run());
     CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameStoreRow> row, find_frame_store(db, uuid));
+    if (!row) return Status(Code::kInternal, "a frame store's row is gone");
+    return *row;
+  });
+}
+
+Result<FrameStoreRow> SqliteStore::ensure_frame_store_at(const std::string &uri, const Uuid &uuid,
+                                                         Cancellation &cancel) {
+  return write(cancel, [&](Connection &db) -> Result<FrameStoreRow> {
+    CHECKPOINT_ASSIGN_OR_RETURN(std::optional<FrameStoreRow> row, find_frame_store(db, uri));
+    if (row) return *row;
+    CHECKPOINT_RETURN_IF_ERROR(
+        db.query("INSERT INTO frame_store (uuid, uri) VALUES (?1, ?2)").bind(uuid, uri).run());
+    CHECKPOINT_ASSIGN_OR_RETURN(row, find_frame_store(db, uuid));
     if (!row) return Status(Code::kInternal, "a frame store's row is gone");
     return *row;
   });

@@ -34,6 +34,8 @@ class SqliteStore : public MetadataStore {
   Result<std::vector<FrameStoreRow>> frame_stores(Cancellation &cancel) override;
   Result<FrameStoreRow> ensure_frame_store(const Uuid &uuid, const std::string &uri,
                                            Cancellation &cancel) override;
+  Result<FrameStoreRow> ensure_frame_store_at(const std::string &uri, const Uuid &uuid,
+                                              Cancellation &cancel) override;
 
   Result<JobRow> ensure_job(const std::string &job_id, const Uuid &uuid, const IdentityKey &key,
                             Cancellation &cancel) override;
