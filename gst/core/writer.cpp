@@ -313,7 +313,8 @@ Status CheckpointWriter::push(std::unique_ptr<FrameInput> &frame, const FrameTim
     impl.observe([](WriterObserver &o) {
       o.on_warning(
           Status(Code::kTimeout, "the queue is full: frames are dropped as leaky= asks",
-                 "the store is slower than the stream; raise max-size-bytes or use leaky=no"));
+                 "the store is slower than the stream; raise max-size-bytes, max-size-buffers or "
+                 "max-size-time, whichever is reached, or use leaky=no"));
     });
   }
   return Status::ok();

@@ -38,10 +38,14 @@ std::vector<Override> source_settings(const LineStages &stages, size_t stage,
 std::string text_of(GstMessage *message) {
   GError *error = nullptr;
   gchar *debug = nullptr;
-  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
+  const GstStructure *details = nullptr;
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
     gst_message_parse_error(message, &error, &debug);
-  else
+    gst_message_parse_error_details(message, &details);
+  } else {
     gst_message_parse_warning(message, &error, &debug);
+    gst_message_parse_warning_details(message, &details);
+  }
   const std::string what = error ? error->message : "failed", all = debug ? debug : "";
   g_free(debug);
   g_clear_error(&error);
@@ -49,7 +53,9 @@ std::string text_of(GstMessage *message) {
   const size_t at = all.find(":\n");
   if (at == std::string::npos || at + 2 == all.size()) return text;
   const std::string exactly = all.substr(at + 2);
-  // The same words, with another first letter and no full stop: nothing is added.
+  // The same words, with another first letter and no full stop: nothing is added. Nor by elements
+  // of ours.
+  if (details && gst_structure_has_name(details, "checkpoint-error")) return text;
   if (what.size() > 2 && exactly.find(what.substr(1, what.size() - 2)) != std::string::npos)
     return text;
   return text + " (" + exactly + ")";

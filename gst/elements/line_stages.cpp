@@ -49,6 +49,31 @@ static GParamSpec *property_of(GstElement *element, const std::string &name) {
   return g_object_class_find_property(G_OBJECT_GET_CLASS(element), name.c_str());
 }
 
+// A text always fits. What is of several parts may hold secrets.
+static Status no_value(const std::string &element, GParamSpec *pspec, const std::string &text) {
+  const bool plain = G_TYPE_FUNDAMENTAL(pspec->value_type) != G_TYPE_BOXED;
+  return {Code::kInvalidArgument,
+          (plain ? "\"" + text + "\"" : "what is given") + " is no value for " + element + "." +
+              pspec->name,
+          "gst-inspect-1.0 tells its range"};
+}
+
+// What is out of range is not taken, and only a log says so.
+static Status check_ranges(GstElement *made, const LaunchLine::Element &written) {
+  for (const auto &[name, raw] : written.properties) {
+    GParamSpec *pspec = property_of(made, name);
+    if (!pspec) continue;  // of a child
+    GValue value = G_VALUE_INIT;
+    g_value_init(&value, pspec->value_type);
+    const std::string text = unquote(raw);
+    const bool beyond = gst_value_deserialize_with_pspec(&value, text.c_str(), pspec) &&
+                        g_param_value_validate(pspec, &value);
+    g_value_unset(&value);
+    if (beyond) return no_value(written.name, pspec, text);
+  }
+  return Status::ok();
+}
+
 static Status set_override(GstBin *pipeline, const Override &override) {
   const ElementPtr element(gst_bin_get_by_name(pipeline, override.element.c_str()));
   if (!element)
@@ -58,20 +83,26 @@ static Status set_override(GstBin *pipeline, const Override &override) {
   GParamSpec *pspec = property_of(element.get(), override.property);
   if (!pspec)
     return {Code::kInvalidArgument,
-            override.element + " has no property \"" + override.property + "\""};
+            override.element + " has no property \"" + override.property + "\"",
+            "gst-inspect-1.0 lists the properties of an element"};
   GValue value = G_VALUE_INIT;
   g_value_init(&value, pspec->value_type);
-  // What is out of range would be taken as the nearest value that is not, with a warning in a log.
   const bool fits = gst_value_deserialize_with_pspec(&value, override.value.c_str(), pspec) &&
                     !g_param_value_validate(pspec, &value);
   if (fits) g_object_set_property(G_OBJECT(element.get()), pspec->name, &value);
   g_value_unset(&value);
-  if (fits) return Status::ok();
-  // A text always fits. What is of several parts may hold secrets.
-  const bool plain = G_TYPE_FUNDAMENTAL(pspec->value_type) != G_TYPE_BOXED;
-  return {Code::kInvalidArgument, (plain ? "\"" + override.value + "\"" : "what is given") +
-                                      " is no value for " + override.element + "." +
-                                      override.property};
+  return fits ? Status::ok() : no_value(override.element, pspec, override.value);
+}
+
+static std::string next_step(const GError *error) {
+  switch (error ? error->code : GST_PARSE_ERROR_SYNTAX) {
+    case GST_PARSE_ERROR_NO_SUCH_ELEMENT:
+      return "gst-inspect-1.0 lists the elements; the package of its plugin may be missing";
+    case GST_PARSE_ERROR_NO_SUCH_PROPERTY:
+      return "gst-inspect-1.0 lists the properties of an element";
+    default:
+      return "gst-launch-1.0 takes the same line";
+  }
 }
 
 // Without a value that did not fit, which may be secret.
@@ -89,7 +120,8 @@ Result<ElementPtr> make_pipeline(const std::string &text, const std::vector<Over
       gst_parse_launch_full(text.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
   if (error || !made) {
     Status status(Code::kInvalidArgument,
-                  "the pipeline can't be made: " + (error ? shown_error(error) : "empty"));
+                  "the pipeline can't be made: " + (error ? shown_error(error) : "empty"),
+                  next_step(error));
     g_clear_error(&error);
     if (made) gst_object_unref(made);
     return status;
@@ -113,6 +145,7 @@ Result<LineStages> LineStages::make(LaunchLine line, const std::vector<Override>
   CHECKPOINT_ASSIGN_OR_RETURN(ElementPtr pipeline, make_pipeline(stages.line_.text(), overrides));
   for (const LaunchLine::Element &element : stages.line_.elements()) {
     const ElementPtr made(gst_bin_get_by_name(GST_BIN(pipeline.get()), element.name.c_str()));
+    if (made) CHECKPOINT_RETURN_IF_ERROR(check_ranges(made.get(), element));
     stages.properties_.push_back(made ? set_properties(made.get()) : JsonMembers());
     stages.inputs_.push_back(made ? input_of(made.get()) : "");
     const size_t at = stages.inputs_.size() - 1;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <set>
 
 #include "elements/line_run.h"
 #include "store/registry.h"
@@ -108,19 +109,41 @@ Result<std::shared_ptr<MetadataStore>> open_rows(Call &call, const LineStages &s
   return store;
 }
 
-void print_left(Terminal &out, const StagePlan &plan) {
+// A checkpoint that a stage was run from by its name, where its id stands in quotes.
+std::string named(std::string difference, MetadataStore *rows, Cancellation &cancel) {
+  constexpr size_t kUuid = 36;
+  for (size_t at = 0; rows && (at = difference.find('"', at)) != std::string::npos; at++) {
+    const auto id = Uuid::parse(std::string_view(difference).substr(at + 1, kUuid));
+    if (!id || difference.compare(at + 1 + kUuid, 1, "\"") != 0) continue;
+    const auto row = rows->get_checkpoint(*id, cancel);
+    if (row.is_ok()) difference.replace(at, kUuid + 2, checkpoint_name(*row));
+  }
+  return difference;
+}
+
+void print_differences(Call &call, const StagePlan &plan, MetadataStore *rows) {
+  for (const StaleStage &stage : plan.stale) {
+    call.out().warning(checkpoint_name(stage.checkpoint) + " was not made as this line says:");
+    for (const std::string &difference : stage.differences)
+      call.out().note("  " + named(difference, rows, call.cancel()));
+  }
   for (const StaleStage &stage : plan.left) {
-    out.note("not going on with " + checkpoint_name(stage.checkpoint) +
-             " (partial), which was not made as this line says:");
-    for (const std::string &difference : stage.differences) out.note("  " + difference);
+    call.out().note("not going on with " + checkpoint_name(stage.checkpoint) +
+                    " (partial), which was not made as this line says:");
+    for (const std::string &difference : stage.differences)
+      call.out().note("  " + named(difference, rows, call.cancel()));
   }
 }
 
-void print_stale(Terminal &out, const StagePlan &plan) {
-  for (const StaleStage &stage : plan.stale) {
-    out.warning(checkpoint_name(stage.checkpoint) + " was not made as this line says:");
-    for (const std::string &difference : stage.differences) out.note("  " + difference);
-  }
+// --from starts one branch of a tee; what the others end in is not made.
+void print_left_out(Terminal &out, const LaunchLine &line, size_t start) {
+  const auto removed = line.removed_by(start);
+  if (!removed.is_ok()) return;
+  const std::set<size_t> earlier = line.before(start);
+  for (size_t stage : line.stages())
+    if (stage != start && removed->contains(stage) && !earlier.contains(stage))
+      out.note("the stage " + in_quotes(line.stage_of(stage)) + " is not behind " +
+               in_quotes(line.stage_of(start)) + " and is left out");
 }
 
 void print_json(Terminal &out, const StagePlan &plan, const RunOutcome &outcome) {
@@ -216,8 +239,7 @@ int run_run(Call &call) {
   if (!rows.is_ok()) return call.fail(rows.status());
   auto plan = plan_stages(*stages, request, rows->get(), call.cancel());
   if (!plan.is_ok()) return call.fail(plan.status());
-  print_stale(call.out(), *plan);
-  print_left(call.out(), *plan);
+  print_differences(call, *plan, rows->get());
   if (!plan->stale.empty() && !reuse_stale)
     return call.fail(Status(Code::kConflict, "what is stored was made by another line",
                             std::string("--reuse-stale takes it as it is; --from an earlier stage, "
@@ -235,6 +257,7 @@ int run_run(Call &call) {
   if (plan->from)
     call.out().note("starts from " + checkpoint_name(*plan->from) + ", " +
                     count_text(plan->from->frames, "frame", "frames"));
+  if (from && plan->start) print_left_out(call.out(), stages->line(), *plan->start);
   for (const auto &[stage, row] : plan->resumed)
     if (row.frames > 0)
       call.out().note("goes on with " + checkpoint_name(row) + " after " +

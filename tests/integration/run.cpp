@@ -144,6 +144,17 @@ GST_START_TEST(what_can_not_be_run_is_named) {
            "--job j --from a videotestsrc num-buffers=3 ! tee name=t ! queue ! checkpointtap "
            "stage=a ! m. funnel name=m ! fakesink t. ! queue ! m.",
            "t is before");
+  must_run(0,
+           "--job j --from a --reuse-stale " + source +
+               "tee name=t ! queue ! checkpointtap stage=a ! fakesink t. ! queue ! checkpointtap "
+               "stage=b ! fakesink",
+           "the stage \"b\" is not behind \"a\" and is left out");
+  // What a stage was run from has a name.
+  const std::string line =
+      " --job n " + source + "checkpointtap stage=a ! identity ! checkpointtap stage=b ! fakesink";
+  must_run(0, line);
+  must_run(0, "--restart --job n " + source + "checkpointtap stage=a ! fakesink");
+  must_run(1, line, "inputs.checkpoint: n/a@1, now n/a@2");
   // What an element adds to its error, and no promise where nothing is stored.
   {
     Launch launch("run --job l filesrc location=/no/film.mp4 ! checkpointtap stage=a ! fakesink",
@@ -151,6 +162,15 @@ GST_START_TEST(what_can_not_be_run_is_named) {
     must_end(launch, 1, "/no/film.mp4");
     ck_assert(launch.error_output().find("goes on") == std::string::npos);
     ck_assert(launch.error_output().find("film.mp4\", which is not there") != std::string::npos);
+  }
+  // Of elements of ours nothing is said twice.
+  {
+    Launch launch(
+        "run --job j checkpointsrc job-id=j stage=a select=?? ! checkpointtap stage=c ! fakesink",
+        tool());
+    must_end(launch, 1, "elect, column 1");
+    const std::string text = launch.error_output();
+    ck_assert_msg(text.find("column 1") == text.rfind("column 1"), "%s", text.c_str());
   }
   // A sink that has enough.
   must_run(3, "--job k " + source + "checkpointtap stage=a ! fakesink num-buffers=1",
