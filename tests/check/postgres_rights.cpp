@@ -198,6 +198,7 @@ GST_START_TEST(the_documented_grants_are_enough) {
   f.store = postgres_store_at(place->uri() + roles.option("writer"));
   MUST(f.store->open(f.cancel));
   MUST(f.store->ensure_frame_store(f.frame_store.uuid, "memory://moved", f.cancel));
+  MUST(f.store->ensure_frame_store_at("memory://a place of its own", Uuid::random(), f.cancel));
   f.frame_store = MUST(f.store->ensure_frame_store(Uuid::random(), "memory://new", f.cancel));
   f.job = f.add_job("writer's");
   f.add_checkpoint("decode");

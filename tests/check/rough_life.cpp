@@ -240,6 +240,25 @@ GST_START_TEST(g28_a_flush_between_frames_is_recorded_and_loses_nothing) {
 }
 GST_END_TEST
 
+// Before memory is taken for what a damaged row says.
+GST_START_TEST(g34_absurd_lengths_in_the_rows_of_an_earlier_run) {
+  const std::pair<const char *, const char *> damages[] = {
+      {"UPDATE frame SET record_length = 1 << 40", "they end behind the pack"},
+      {"UPDATE pack SET size = 1 << 50; UPDATE frame SET record_length = 1 << 40",
+       "one is longer than any can be"}};
+  for (const auto &[damage, told] : damages) {
+    SinkPlace place;
+    const std::string line = " checkpointsink resume=true job-id=j stage=s" + place.stores();
+    ck_assert(!run_line(test_source(20) + "identity error-after=10 !" + line).errors.empty());
+    EQUAL(place.value("SELECT state FROM checkpoint WHERE frames > 0"), "partial");
+    change_database(place.database(), damage);
+    const BusLog log = run_line(test_source(20) + line);
+    ck_assert(!log.eos && !log.debugs.empty());
+    ck_assert_msg(log.debugs[0].find(told) != std::string::npos, "%s", log.debugs[0].c_str());
+  }
+}
+GST_END_TEST
+
 static Suite *rough_life_suite() {
   Suite *suite = suite_create("rough_life");
   TCase *tc = tcase_create("rough_life");
@@ -254,6 +273,7 @@ static Suite *rough_life_suite() {
   tcase_add_test(tc, a_stage_run_from_another_a_hundred_times);
   tcase_add_test(tc, a_custom_event_between_an_end_and_the_next_data_is_kept);
   tcase_add_test(tc, g28_a_flush_between_frames_is_recorded_and_loses_nothing);
+  tcase_add_test(tc, g34_absurd_lengths_in_the_rows_of_an_earlier_run);
   return suite;
 }
 GST_CHECK_MAIN(rough_life);
