@@ -172,9 +172,21 @@ bool has_unknown_input(GstElement *source) {
 std::string missing_input(GstElement *source) {
   const std::string location = string_property(source, "location");
   // A URI or a pattern is no name of a file.
-  const bool name = location.find("://") == location.npos && location.find('%') == location.npos;
+  const bool name =
+      location.find("://") == location.npos && location.find_first_of("%*?[") == location.npos;
   return name && !location.empty() && !g_file_test(location.c_str(), G_FILE_TEST_EXISTS) ? location
                                                                                          : "";
+}
+
+bool names_content(const std::string &property) {
+  for (const char *part :
+       {"cascade", "config", "label", "location", "lut", "model", "profile", "weights"})
+    if (property.find(part) != std::string::npos) return true;
+  return false;
+}
+
+std::string file_identity(const std::string &path) {
+  return is_elsewhere(path) ? "" : input_identity(path);
 }
 
 std::optional<std::string> whole_path(const std::string &path) {

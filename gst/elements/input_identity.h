@@ -17,6 +17,11 @@ std::string input_of(GstElement *source);
 bool has_unknown_input(GstElement *source);
 // The file that it would read, and that is not there; '' for none.
 std::string missing_input(GstElement *source);
+// Does a property of that name tell a file that an element with inputs works by: a model, a picture
+// that is laid over?
+bool names_content(const std::string &property);
+// Path, size and time of a file as canonical JSON; '': there is none.
+std::string file_identity(const std::string &path);
 // The whole path of a file that is there.
 std::optional<std::string> whole_path(const std::string &path);
 

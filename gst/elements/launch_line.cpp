@@ -264,7 +264,8 @@ class LineParser {
   Status take_property(const std::string &token, size_t equals) {
     std::string key = token.substr(0, equals);
     const std::string value = token.substr(equals + 1);
-    std::replace(key.begin(), key.end(), '_', '-');  // as GObject does
+    // As GObject does; a pad's name, in "sink_0::xpos", stays as it is.
+    if (key.find("::") == key.npos) std::replace(key.begin(), key.end(), '_', '-');
     if (!groups_.empty() && !groups_.back())
       return key == "name" ? Status::ok()
                            : not_understood(token, "a bin in parentheses has no settings here");
@@ -347,14 +348,16 @@ Result<LaunchLine> LaunchLine::parse(const std::vector<std::string> &words) {
   return line;
 }
 
-// "facedetect0", "facedetect1", as gst_parse_launch() counts in a new process.
+// "facedetect0", "facedetect1", as gst_parse_launch() counts in a new process. It makes capsfilters
+// of its own for the caps of links: ours have names that none of them gets.
 void LaunchLine::name_elements() {
   std::map<std::string, unsigned> counts;
   for (Element &element : elements_) {
     while (element.name.empty()) {
-      const bool digit = std::isdigit(static_cast<unsigned char>(element.factory.back())) != 0;
+      const bool apart = std::isdigit(static_cast<unsigned char>(element.factory.back())) != 0 ||
+                         element.factory == "capsfilter";
       std::string name =
-          element.factory + (digit ? "-" : "") + std::to_string(counts[element.factory]++);
+          element.factory + (apart ? "-" : "") + std::to_string(counts[element.factory]++);
       if (!find(name)) element.name = std::move(name);
     }
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "elements/line_stages.h"
+#include "store/uri.h"
 
 namespace checkpoint {
 
@@ -46,7 +47,9 @@ std::string text_of(GstMessage *message) {
     gst_message_parse_warning(message, &error, &debug);
     gst_message_parse_warning_details(message, &details);
   }
-  const std::string what = error ? error->message : "failed", all = debug ? debug : "";
+  // Either may tell a URI, with what is secret in it.
+  const std::string what = mask_uri(error ? error->message : "failed"),
+                    all = mask_uri(debug ? debug : "");
   g_free(debug);
   g_clear_error(&error);
   std::string text = std::string(GST_MESSAGE_SRC_NAME(message)) + ": " + what;
@@ -59,6 +62,14 @@ std::string text_of(GstMessage *message) {
   if (what.size() > 2 && exactly.find(what.substr(1, what.size() - 2)) != std::string::npos)
     return text;
   return text + " (" + exactly + ")";
+}
+
+// An element of ours refused what came, or how it is set.
+bool is_refusal(GstMessage *error) {
+  const GstStructure *details = nullptr;
+  gst_message_parse_error_details(error, &details);
+  return details && g_strcmp0(gst_structure_get_string(details, "code"),
+                              code_name(Code::kInvalidArgument)) == 0;
 }
 
 }  // namespace
@@ -177,7 +188,8 @@ Status LineRun::play(GstElement *pipeline, Cancellation &cancel) {
         end = Status::ok();
         break;
       case GST_MESSAGE_ERROR:
-        end = Status(Code::kInternal, text_of(message));
+        end = Status(is_refusal(message) ? Code::kInvalidArgument : Code::kInternal,
+                     text_of(message));
         break;
       case GST_MESSAGE_WARNING:
         on_warning(text_of(message));

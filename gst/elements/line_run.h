@@ -23,7 +23,8 @@ struct RunProgress {
 };
 
 struct RunOutcome {
-  // kCancelled: stopped, and what is durable goes on with the next run.
+  // kCancelled: stopped, and what is durable goes on with the next run. kInvalidArgument: a tap or
+  // source does not take what it got; the next run would end like this one.
   Status status;
   std::vector<std::string> completed;  // stages
   std::vector<std::string> partial;    // stages that are not

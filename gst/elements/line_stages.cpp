@@ -17,6 +17,7 @@ namespace {
 struct Node {
   size_t element = 0;
   std::string caps;
+  bool operator==(const Node &) const = default;
 };
 
 bool is_tap(const LaunchLine &line, size_t element) {
@@ -40,7 +41,8 @@ Result<Override> parse_override(const std::string &text) {
                   "\"" + text.substr(0, equals) + "\" is no setting of an element",
                   "write ELEMENT.PROPERTY=VALUE, as in facedetect0.scale-factor=1.1");
   std::string property = text.substr(dot + 1, equals - dot - 1);
-  std::replace(property.begin(), property.end(), '_', '-');  // as GObject does
+  if (property.find("::") == property.npos)
+    std::replace(property.begin(), property.end(), '_', '-');  // as GObject does
   return Override{text.substr(0, dot), std::move(property), text.substr(equals + 1)};
 }
 
@@ -51,7 +53,9 @@ static GParamSpec *property_of(GstElement *element, const std::string &name) {
 
 // A text always fits. What is of several parts may hold secrets.
 static Status no_value(const std::string &element, GParamSpec *pspec, const std::string &text) {
-  const bool plain = G_TYPE_FUNDAMENTAL(pspec->value_type) != G_TYPE_BOXED;
+  const GType type = pspec->value_type;
+  const bool plain =
+      G_TYPE_FUNDAMENTAL(type) != G_TYPE_BOXED && type != GST_TYPE_ARRAY && type != GST_TYPE_LIST;
   return {Code::kInvalidArgument,
           (plain ? "\"" + text + "\"" : "what is given") + " is no value for " + element + "." +
               pspec->name,
@@ -149,6 +153,8 @@ Result<LineStages> LineStages::make(LaunchLine line, const std::vector<Override>
     stages.properties_.push_back(made ? set_properties(made.get()) : JsonMembers());
     stages.inputs_.push_back(made ? input_of(made.get()) : "");
     const size_t at = stages.inputs_.size() - 1;
+    if (made && stages.has_unknown_pads(at, made.get()))
+      stages.unknown_pads_.push_back(element.name);
     if (auto what = made ? replayed_by(made.get()) : std::nullopt)
       stages.replays_.emplace(at, std::move(*what));
     const auto &links = stages.line_.links();
@@ -175,6 +181,28 @@ std::optional<std::string> LineStages::setting(size_t element, const std::string
   for (const Override &override : overrides_)
     if (override.element == written.name && override.property == property) value = override.value;
   return value;
+}
+
+bool LineStages::skips_poison(size_t stage) const {
+  const std::string choice = setting(stage, "on-poison").value_or("");
+  return choice == "skip" || choice == "1";
+}
+
+bool LineStages::has_unknown_pads(size_t element, GstElement *made) const {
+  const bool leads_to_a_stage =
+      std::any_of(line_.stages().begin(), line_.stages().end(),
+                  [&](size_t stage) { return line_.before(stage).contains(element); });
+  const LaunchLine::Element &written = line_.elements()[element];
+  if (!leads_to_a_stage || written.factory == "tee") return false;
+  for (const auto &[name, value] : written.properties)
+    if (const size_t colons = name.find("::");
+        colons != name.npos &&
+        !PadPtr(gst_element_get_static_pad(made, name.substr(0, colons).c_str())))
+      return true;
+  return std::any_of(line_.links().begin(), line_.links().end(), [&](const LaunchLine::Link &link) {
+    return (link.from == element && !link.from_pad.empty()) ||
+           (link.to == element && !link.to_pad.empty());
+  });
 }
 
 std::string LineStages::declared(size_t stage, const Played &played) const {

@@ -55,10 +55,16 @@ class LineStages {
   const std::vector<std::pair<std::string, std::string>> &missing_inputs() const {
     return missing_inputs_;
   }
+  // Elements before a stage of which can't be told whether the same pads are linked, or set: those
+  // that come while the pipeline runs have no names before.
+  const std::vector<std::string> &unknown_pads() const { return unknown_pads_; }
+  // A tap that leaves out what runs died on.
+  bool skips_poison(size_t stage) const;
   // Other sources of which can't be told whether what they read is another film now.
   const std::vector<std::string> &unknown_inputs() const { return unknown_inputs_; }
 
  private:
+  bool has_unknown_pads(size_t element, GstElement *made) const;
   // An element that leads to a stage without another stage between.
   std::vector<size_t> own_elements(size_t stage) const;
 
@@ -66,7 +72,7 @@ class LineStages {
   std::vector<Override> overrides_;
   std::vector<std::optional<std::string>> shown_overrides_;  // their values; nullopt: not shown
   std::vector<std::pair<std::string, std::string>> missing_inputs_;
-  std::vector<std::string> unknown_inputs_;
+  std::vector<std::string> unknown_inputs_, unknown_pads_;
   // Of each element.
   std::vector<std::map<std::string, std::string>> properties_;  // JSON values
   std::vector<std::string> inputs_;                             // the film that it reads, or ''

@@ -124,28 +124,48 @@ std::string json_array(const std::vector<std::string> &values) {
   return "[" + text + "]";
 }
 
-JsonMembers set_properties(GstElement *element) {
-  JsonMembers set;
+namespace {
+
+// Of an element or a pad, each property that is not as its default.
+void for_each_set(gpointer object,
+                  const std::function<void(const std::string &, const GValue *)> &call) {
   guint count = 0;
-  GParamSpec **specs = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
+  GParamSpec **specs = g_object_class_list_properties(G_OBJECT_GET_CLASS(object), &count);
   for (guint i = 0; i < count; i++) {
     GParamSpec *pspec = specs[i];
-    const std::string name = pspec->name;
     if ((pspec->flags & G_PARAM_READWRITE) != G_PARAM_READWRITE) continue;
     if ((pspec->flags & G_PARAM_DEPRECATED) != 0) continue;
-    if (name == "name" || name == "parent") continue;
+    if (pspec->owner_type == GST_TYPE_OBJECT || pspec->owner_type == GST_TYPE_PAD) continue;
     GValue value = G_VALUE_INIT;
     g_value_init(&value, pspec->value_type);
-    g_object_get_property(G_OBJECT(element), pspec->name, &value);
-    if (!g_param_value_defaults(pspec, &value)) {
-      if (auto text = shown_value(pspec->name, &value)) set[name] = std::move(*text);
-      // The same film, from whichever folder it is named.
-      if (name == "location" && G_VALUE_HOLDS_STRING(&value) && g_value_get_string(&value))
-        if (auto path = whole_path(g_value_get_string(&value))) set[name] = json_string(*path);
-    }
+    g_object_get_property(G_OBJECT(object), pspec->name, &value);
+    if (!g_param_value_defaults(pspec, &value)) call(pspec->name, &value);
     g_value_unset(&value);
   }
   g_free(specs);
+}
+
+}  // namespace
+
+JsonMembers set_properties(GstElement *element) {
+  JsonMembers set;
+  for_each_set(element, [&](const std::string &name, const GValue *value) {
+    if (auto text = shown_value(name.c_str(), value)) set[name] = std::move(*text);
+    const gchar *text = G_VALUE_HOLDS_STRING(value) ? g_value_get_string(value) : nullptr;
+    if (!text) return;
+    // The same film, from whichever folder it is named.
+    if (name == "location")
+      if (auto path = whole_path(text)) set[name] = json_string(*path);
+    if (element->numsinkpads > 0 && names_content(name))
+      if (std::string file = file_identity(text); !file.empty())
+        set[name + " (file)"] = std::move(file);
+  });
+  for_each_pad(gst_element_iterate_pads(element), [&](gpointer pad) {
+    for_each_set(pad, [&](const std::string &name, const GValue *value) {
+      if (auto text = shown_value(name.c_str(), value))
+        set[std::string(GST_OBJECT_NAME(pad)) + "::" + name] = std::move(*text);
+    });
+  });
   return set;
 }
 
@@ -159,9 +179,11 @@ std::optional<Replayed> replayed_by(GstElement *boundary) {
   if (!text) return std::nullopt;
   auto what = parse_checkpoint_uri(text.get());
   if (!what.is_ok()) return std::nullopt;
-  gint on_missing = 0;
-  g_object_get(boundary, "on-missing", &on_missing, nullptr);
-  return Replayed{std::move(*what), on_missing != 0};
+  gint on_missing = 0, num_buffers = -1;
+  gboolean do_timestamp = FALSE;
+  g_object_get(boundary, "on-missing", &on_missing, "num-buffers", &num_buffers, "do-timestamp",
+               &do_timestamp, nullptr);
+  return Replayed{std::move(*what), on_missing != 0, num_buffers, do_timestamp == TRUE};
 }
 
 std::string parent_identity(const std::string &checkpoint_id, const std::optional<Replayed> &part) {
@@ -177,7 +199,10 @@ std::string parent_identity(const std::string &checkpoint_id, const std::optiona
   if (!what.select.empty()) members["select"] = json_string(what.select);
   if (what.filtered) members["filtered"] = "true";
   if (what.loop) members["loop"] = "true";
-  if (part && part->skips_missing) members["on-missing"] = json_string("skip");
+  if (!part) return json_object(members);
+  if (part->skips_missing) members["on-missing"] = json_string("skip");
+  add("num-buffers", part->num_buffers, Replayed().num_buffers);
+  if (part->do_timestamp) members["do-timestamp"] = "true";
   return json_object(members);
 }
 
@@ -185,8 +210,8 @@ std::string declared_stage(const std::string &elements, const std::set<std::stri
                            const JsonMembers &properties) {
   JsonMembers members{{"elements", elements},
                       {"inputs", json_array({inputs.begin(), inputs.end()})}};
-  if (const auto leaky = properties.find("leaky"); leaky != properties.end())
-    members.insert(*leaky);
+  for (const char *name : {"leaky", "max-lateness", "qos", "throttle-time"})
+    if (const auto set = properties.find(name); set != properties.end()) members.insert(*set);
   return json_object(members);
 }
 

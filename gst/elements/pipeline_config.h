@@ -5,6 +5,7 @@
 
 #include <gst/gst.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -32,6 +33,8 @@ JsonMembers declared_element(const std::string &factory, const JsonMembers &prop
 struct Replayed {
   CheckpointUri what;
   bool skips_missing = false;
+  int num_buffers = -1;  // all
+  bool do_timestamp = false;
 };
 // nullopt: it names nothing, or is a tap.
 std::optional<Replayed> replayed_by(GstElement *boundary);
@@ -43,21 +46,24 @@ std::string declared_stage(const std::string &elements, const std::set<std::stri
 
 // The elements before `end` in the order of the stream, as a JSON array. One with several inputs
 // holds theirs, in an order that says nothing of pads. `inputs_of` gives the nodes before one;
-// `members_of` its object.
+// `members_of` its object. What feeds itself ends where it comes again; `behind` is the way to it.
 template <typename Node>
 std::string chain_json(const std::vector<Node> &before,
                        const std::function<std::vector<Node>(const Node &)> &inputs_of,
-                       const std::function<JsonMembers(const Node &)> &members_of) {
+                       const std::function<JsonMembers(const Node &)> &members_of,
+                       std::vector<Node> behind = {}) {
   std::vector<std::string> reversed;
   std::vector<Node> inputs = before;
   while (inputs.size() == 1) {
     const Node node = inputs[0];
+    if (std::find(behind.begin(), behind.end(), node) != behind.end()) break;
+    behind.push_back(node);
     JsonMembers members = members_of(node);
     inputs = inputs_of(node);
     if (inputs.size() > 1) {
       std::multiset<std::string> chains;
       for (const Node &input : inputs)
-        chains.insert(chain_json<Node>({input}, inputs_of, members_of));
+        chains.insert(chain_json<Node>({input}, inputs_of, members_of, behind));
       members["inputs"] = json_array({chains.begin(), chains.end()});
     }
     reversed.push_back(json_object(members));

@@ -234,7 +234,8 @@ std::string Recorder::upstream_uri() const {
   if (gst_pad_peer_query(pad, query)) {
     gchar *found = nullptr;
     gst_query_parse_uri(query, &found);
-    if (found) uri = found;
+    // What a checkpoint was made of, its lineage tells.
+    if (found && !g_str_has_prefix(found, "checkpoint:")) uri = found;
     g_free(found);
   }
   gst_query_unref(query);

@@ -214,15 +214,34 @@ class Planner {
     return Status::ok();
   }
 
+  // Does a boundary hand on that checkpoint, or did it before there was a newer one, or none? A tap
+  // hands on what is its own, which its chain tells.
+  Result<bool> may_play(size_t boundary, const Uuid &id) {
+    const auto replayed = stages_.replays().find(boundary);
+    if (replayed == stages_.replays().end()) return true;
+    const CheckpointUri &what = replayed->second.what;
+    if (what.checkpoint_id) return *what.checkpoint_id == id;
+    auto row = store_->get_checkpoint(id, cancel_);
+    if (row.status().is(Code::kNotFound)) return true;
+    if (!row.is_ok()) return row.status();
+    const CheckpointFields &is = row->fields;
+    return is.job_id == what.job_id && is.stage == what.stage &&
+           (what.version == 0 || row->version == what.version) &&
+           is.branch == (what.scenario ? Branch{true, *what.scenario} : Branch{});
+  }
+
   // The checkpoint and those that it was run from, as far as they are not made as the line says.
   Result<std::vector<StaleStage>> stale_chain(size_t stage, CheckpointRow row) {
     std::vector<StaleStage> stale;
     for (;;) {
       const std::vector<size_t> parents = stages_.parents(stage);
-      // What it was run from is what was played, be it there still or not.
+      // What it was run from is what was played, be it there still or not, the newest or not.
       LineStages::Played played = ids_;
-      if (const auto before = stages_.boundaries(stage); before.size() == 1 && row.fields.parent)
-        played[before[0]] = row.fields.parent->to_string();
+      if (const auto before = stages_.boundaries(stage); before.size() == 1 && row.fields.parent) {
+        CHECKPOINT_ASSIGN_OR_RETURN(const bool played_then,
+                                    may_play(before[0], *row.fields.parent));
+        if (played_then) played[before[0]] = row.fields.parent->to_string();
+      }
       const std::string expected = stages_.declared(stage, played);
       if (row.fields.config_declared != expected)
         stale.push_back({row, config_differences(row.fields.config_declared, expected)});

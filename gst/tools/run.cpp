@@ -176,9 +176,12 @@ int finish(Call &call, const StagePlan &plan, const RunOutcome &outcome) {
     return kFailed;
   }
   if (!outcome.status.is_ok()) {
-    out.error(Status(outcome.status.code(), outcome.status.message(),
-                     outcome.began ? "the same command goes on with what is stored"
-                                   : "GST_DEBUG=3 before the command tells more"));
+    const char *next = "GST_DEBUG=3 before the command tells more";
+    if (outcome.status.is(Code::kInvalidArgument) && !plan.resumed.empty())
+      next = "--restart begins anew what this line can't go on with";
+    else if (outcome.began)
+      next = "the same command goes on with what is stored";
+    out.error(Status(outcome.status.code(), outcome.status.message(), next));
     return kFailed;
   }
   if (!outcome.completed.empty()) out.note("complete: " + listed(outcome.completed));
@@ -232,6 +235,9 @@ int run_run(Call &call) {
     return call.usage(wrong);
   for (const auto &[source, file] : stages->missing_inputs())
     call.out().warning(source + " reads " + in_quotes(file) + ", which is not there");
+  for (const std::string &element : stages->unknown_pads())
+    call.out().note("which pads of " + element +
+                    " are linked can't be compared with the last time; --restart makes all anew");
   for (const std::string &source : stages->unknown_inputs())
     call.out().note("what " + source +
                     " reads can't be told from what it read before; --restart takes it anew");
@@ -257,6 +263,11 @@ int run_run(Call &call) {
   if (plan->from)
     call.out().note("starts from " + checkpoint_name(*plan->from) + ", " +
                     count_text(plan->from->frames, "frame", "frames"));
+  if (plan->start && stages->skips_poison(*plan->start))
+    call.out().note(
+        "all of it is played: what on-poison=skip shall leave out needs a tap with it "
+        "behind " +
+        in_quotes(stages->line().stage_of(*plan->start)));
   if (from && plan->start) print_left_out(call.out(), stages->line(), *plan->start);
   for (const auto &[stage, row] : plan->resumed)
     if (row.frames > 0)

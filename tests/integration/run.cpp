@@ -163,6 +163,15 @@ GST_START_TEST(what_can_not_be_run_is_named) {
     ck_assert(launch.error_output().find("goes on") == std::string::npos);
     ck_assert(launch.error_output().find("film.mp4\", which is not there") != std::string::npos);
   }
+  // Nor is a secret shown that an element tells.
+  {
+    Launch launch(
+        "run --job l filesrc location=\"http://h/x?token=abcsecret\" ! checkpointtap stage=a ! "
+        "fakesink",
+        tool());
+    must_end(launch, 1, "http://h/x?token=***");
+    ck_assert(launch.error_output().find("abcsecret") == std::string::npos);
+  }
   // Of elements of ours nothing is said twice.
   {
     Launch launch(
