@@ -60,7 +60,7 @@ class Binding {
   Binding(FrameStore &frames, MetadataStore &metadata, Stores::Access access, Cancellation &cancel)
       : frames_(frames), metadata_(metadata), access_(access), cancel_(cancel) {}
 
-  // The row's key is 0 when nobody has stored anything and we only read.
+  // The row's key is 0 when we only read, and the marker is there but no row.
   Result<FrameStoreRow> run() {
     if (access_ == Stores::Access::kRead) {
       CHECKPOINT_ASSIGN_OR_RETURN(bool exists, metadata_.exists(cancel_));

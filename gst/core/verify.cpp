@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "core/frame_fetcher.h"
+#include "core/frame_rows.h"
 #include "core/names.h"
 #include "core/pack.h"
 #include "core/read_plan.h"
 #include "core/reader.h"
 #include "core/record_codec.h"
-#include "core/row_cursor.h"
 
 namespace checkpoint {
 
@@ -93,15 +93,9 @@ Status Verifier::check_payloads(const CheckpointRow &checkpoint, uint64_t first,
 Status Verifier::check_rows(const CheckpointRow &checkpoint, uint64_t first, Cancellation &cancel) {
   PackCache cache(stores_->metadata);
   std::unordered_map<PackKey, bool> told;
-  FramePage page{checkpoint.key, first, false, kPage};
-  while (page.first < checkpoint.frames) {
-    CHECKPOINT_ASSIGN_OR_RETURN(auto rows, stores_->metadata->read_frames(page, cancel));
-    if (rows.empty() || rows.front().index != page.first)
-      return deleted_or(
-          *stores_->metadata, checkpoint.id,
-          {Code::kCorrupt, "checkpoint " + checkpoint.id.to_string() + ": the row of frame " +
-                               std::to_string(page.first) + " is missing"},
-          cancel);
+  while (first < checkpoint.frames) {
+    CHECKPOINT_ASSIGN_OR_RETURN(
+        const auto rows, read_frame_page(*stores_->metadata, checkpoint, first, kPage, cancel));
     std::vector<PackKey> keys;
     for (const FrameRow &row : rows) {
       keys.push_back(row.record.pack);
@@ -137,7 +131,7 @@ Status Verifier::check_rows(const CheckpointRow &checkpoint, uint64_t first, Can
       if (options_.data) continue;
       looked_at(checkpoint, row, why.is_ok() ? why : why.with_context(place_of(checkpoint, row)));
     }
-    page.first = rows.back().index + 1;
+    first = rows.back().index + 1;
   }
   return Status::ok();
 }

@@ -19,6 +19,8 @@ struct GstRelease {
   void operator()(GVariant *p) const { g_variant_unref(p); }
   void operator()(GstElement *p) const { gst_object_unref(p); }
   void operator()(GstPad *p) const { gst_object_unref(p); }
+  void operator()(GObject *p) const { g_object_unref(p); }
+  void operator()(GstObject *p) const { gst_object_unref(p); }
   void operator()(GBytes *p) const { g_bytes_unref(p); }
   void operator()(gchar *p) const { g_free(p); }
 };

@@ -83,6 +83,7 @@ RunOutcome LineRun::run(const StagePlan &plan, Cancellation &cancel) {
   }
   outcome_.status = play(pipeline->get(), cancel);
   const RunProgress last = progress(pipeline->get());
+  take_last_messages(pipeline->get());
   gst_element_set_state(pipeline->get(), GST_STATE_NULL);
   running_.clear();
   for (const RunProgress::Stage &stage : last.stages) {
@@ -160,6 +161,16 @@ void LineRun::take_element_message(GstMessage *message) {
   if (stage) outcome_.completed.emplace_back(stage);
 }
 
+// Of stages that were completed while the run was stopped, or failed.
+void LineRun::take_last_messages(GstElement *pipeline) {
+  GstBus *bus = gst_element_get_bus(pipeline);
+  while (GstMessage *message = gst_bus_pop_filtered(bus, GST_MESSAGE_ELEMENT)) {
+    take_element_message(message);
+    gst_message_unref(message);
+  }
+  gst_object_unref(bus);
+}
+
 Status LineRun::play(GstElement *pipeline, Cancellation &cancel) {
   using BusPtr = std::unique_ptr<GstBus, decltype(&gst_object_unref)>;
   const BusPtr bus(gst_element_get_bus(pipeline), gst_object_unref);
@@ -171,6 +182,8 @@ Status LineRun::play(GstElement *pipeline, Cancellation &cancel) {
     GstMessage *message =
         gst_bus_timed_pop_filtered(bus.get(), failed ? 0 : kCancelInterval, GST_MESSAGE_ANY);
     if (!failed && cancel.cancelled()) {
+      if (message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT)
+        take_element_message(message);
       gst_clear_message(&message);
       return {Code::kCancelled, "stopped"};
     }

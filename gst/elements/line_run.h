@@ -50,6 +50,7 @@ class LineRun {
   Status set_up_stage(GstElement *element, size_t stage, const StagePlan &plan) const;
   Status play(GstElement *pipeline, Cancellation &cancel);
   void take_element_message(GstMessage *message);
+  void take_last_messages(GstElement *pipeline);
   RunProgress progress(GstElement *pipeline) const;
 
   const LineStages &stages_;

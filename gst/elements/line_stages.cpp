@@ -20,9 +20,8 @@ struct Node {
   bool operator==(const Node &) const = default;
 };
 
-bool is_tap(const LaunchLine &line, size_t element) {
-  const std::string &factory = line.elements()[element].factory;
-  return factory == "checkpointtap" || factory == "checkpointsrc";
+bool is_boundary(const LaunchLine &line, size_t element) {
+  return is_boundary_factory(line.elements()[element].factory);
 }
 
 std::string canonical_caps(const std::string &raw) {
@@ -46,9 +45,23 @@ Result<Override> parse_override(const std::string &text) {
   return Override{text.substr(0, dot), std::move(property), text.substr(equals + 1)};
 }
 
-// Null: the element has none of that name.
-static GParamSpec *property_of(GstElement *element, const std::string &name) {
-  return g_object_class_find_property(G_OBJECT_GET_CLASS(element), name.c_str());
+// A property of an element, or of a pad of it: "sink_0::xpos".
+struct Property {
+  GstPtr<GObject> object;
+  GParamSpec *pspec = nullptr;  // null: there is none of that name
+};
+
+static Property property_of(GstElement *element, const std::string &name) {
+  Property found;
+  if (name.find("::") != name.npos && GST_IS_CHILD_PROXY(element)) {
+    GObject *target = nullptr;
+    if (gst_child_proxy_lookup(GST_CHILD_PROXY(element), name.c_str(), &target, &found.pspec))
+      found.object.reset(target);
+    return found;
+  }
+  found.object.reset(G_OBJECT(g_object_ref(element)));
+  found.pspec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), name.c_str());
+  return found;
 }
 
 // A text always fits. What is of several parts may hold secrets.
@@ -65,8 +78,8 @@ static Status no_value(const std::string &element, GParamSpec *pspec, const std:
 // What is out of range is not taken, and only a log says so.
 static Status check_ranges(GstElement *made, const LaunchLine::Element &written) {
   for (const auto &[name, raw] : written.properties) {
-    GParamSpec *pspec = property_of(made, name);
-    if (!pspec) continue;  // of a child
+    GParamSpec *pspec = property_of(made, name).pspec;
+    if (!pspec) continue;  // of a pad that is not there yet
     GValue value = G_VALUE_INIT;
     g_value_init(&value, pspec->value_type);
     const std::string text = unquote(raw);
@@ -84,7 +97,7 @@ static Status set_override(GstBin *pipeline, const Override &override) {
     return {Code::kInvalidArgument,
             "no element of the pipeline is named \"" + override.element + "\"",
             "elements without a name are numbered by their kind: facedetect0"};
-  GParamSpec *pspec = property_of(element.get(), override.property);
+  const auto [object, pspec] = property_of(element.get(), override.property);
   if (!pspec)
     return {Code::kInvalidArgument,
             override.element + " has no property \"" + override.property + "\"",
@@ -93,7 +106,7 @@ static Status set_override(GstBin *pipeline, const Override &override) {
   g_value_init(&value, pspec->value_type);
   const bool fits = gst_value_deserialize_with_pspec(&value, override.value.c_str(), pspec) &&
                     !g_param_value_validate(pspec, &value);
-  if (fits) g_object_set_property(G_OBJECT(element.get()), pspec->name, &value);
+  if (fits) g_object_set_property(object.get(), pspec->name, &value);
   g_value_unset(&value);
   return fits ? Status::ok() : no_value(override.element, pspec, override.value);
 }
@@ -160,7 +173,7 @@ Result<LineStages> LineStages::make(LaunchLine line, const std::vector<Override>
     const auto &links = stages.line_.links();
     const bool fed = std::any_of(links.begin(), links.end(),
                                  [&](const LaunchLine::Link &link) { return link.to == at; });
-    if (!made || fed || is_tap(stages.line_, at)) continue;
+    if (!made || fed || is_boundary(stages.line_, at)) continue;
     if (const std::string missing = missing_input(made.get()); !missing.empty())
       stages.missing_inputs_.emplace_back(element.name, missing);
     else if (has_unknown_input(made.get()))
@@ -169,7 +182,7 @@ Result<LineStages> LineStages::make(LaunchLine line, const std::vector<Override>
   for (const Override &override : overrides) {
     const ElementPtr element(
         gst_bin_get_by_name(GST_BIN(pipeline.get()), override.element.c_str()));
-    GParamSpec *pspec = element ? property_of(element.get(), override.property) : nullptr;
+    GParamSpec *pspec = element ? property_of(element.get(), override.property).pspec : nullptr;
     stages.shown_overrides_.push_back(pspec ? shown_setting(pspec, override.value) : std::nullopt);
   }
   return stages;
@@ -183,9 +196,10 @@ std::optional<std::string> LineStages::setting(size_t element, const std::string
   return value;
 }
 
+bool LineStages::is_leaky(size_t stage) const { return properties_[stage].contains("leaky"); }
+
 bool LineStages::skips_poison(size_t stage) const {
-  const std::string choice = setting(stage, "on-poison").value_or("");
-  return choice == "skip" || choice == "1";
+  return properties_[stage].contains("on-poison");
 }
 
 bool LineStages::has_unknown_pads(size_t element, GstElement *made) const {
@@ -222,7 +236,7 @@ std::string LineStages::declared(size_t stage, const Played &played) const {
       linked = true;
       if (!link.caps.empty())
         nodes.push_back({link.from, canonical_caps(link.caps)});
-      else if (is_tap(line_, link.from))
+      else if (is_boundary(line_, link.from))
         add_parent(link.from);
       else
         nodes.push_back({link.from, ""});
@@ -233,7 +247,7 @@ std::string LineStages::declared(size_t stage, const Played &played) const {
   const std::function<std::vector<Node>(const Node &)> inputs_of =
       [&](const Node &node) -> std::vector<Node> {
     if (node.caps.empty()) return inputs_of_element(node.element);
-    if (!is_tap(line_, node.element)) return {{node.element, ""}};
+    if (!is_boundary(line_, node.element)) return {{node.element, ""}};
     add_parent(node.element);
     return {};
   };
@@ -253,7 +267,7 @@ std::vector<size_t> LineStages::own_elements(size_t stage) const {
     const size_t at = open.back();
     open.pop_back();
     for (const LaunchLine::Link &link : line_.links())
-      if (link.to == at && own.insert(link.from).second && !is_tap(line_, link.from))
+      if (link.to == at && own.insert(link.from).second && !is_boundary(line_, link.from))
         open.push_back(link.from);
   }
   return {own.begin(), own.end()};
@@ -262,7 +276,7 @@ std::vector<size_t> LineStages::own_elements(size_t stage) const {
 std::vector<size_t> LineStages::boundaries(size_t stage) const {
   std::vector<size_t> boundaries;
   for (size_t element : own_elements(stage))
-    if (is_tap(line_, element)) boundaries.push_back(element);
+    if (is_boundary(line_, element)) boundaries.push_back(element);
   return boundaries;
 }
 
@@ -280,8 +294,11 @@ std::string LineStages::overrides_of(size_t stage) const {
   for (size_t i = 0; i < overrides_.size(); i++) {
     const Override &override = overrides_[i];
     const auto element = line_.find(override.element);
-    if (element && shown_overrides_[i] &&
-        (element == stage || std::find(own.begin(), own.end(), *element) != own.end()))
+    // A tap is of its own stage, not of the one behind it.
+    const bool is_own =
+        element == stage || (element && line_.elements()[*element].factory != "checkpointtap" &&
+                             std::find(own.begin(), own.end(), *element) != own.end());
+    if (is_own && shown_overrides_[i])
       members[override.element + "." + override.property] = json_string(*shown_overrides_[i]);
   }
   return members.empty() ? "" : json_object(members);

@@ -48,7 +48,8 @@ class LineStages {
   std::vector<size_t> parents(size_t stage) const;
   // The checkpointsrcs of the line that name a checkpoint, and what they play.
   const std::map<size_t, Replayed> &replays() const { return replays_; }
-  // What is overridden among the elements of a stage, as a JSON object without what may be secret;
+  // What is overridden among the elements of a stage, its tap with them and the one before not, as
+  // a JSON object without what may be secret;
   // '' for nothing.
   std::string overrides_of(size_t stage) const;
   // Files that sources would read and that are not there: the source, and which.
@@ -58,6 +59,8 @@ class LineStages {
   // Elements before a stage of which can't be told whether the same pads are linked, or set: those
   // that come while the pipeline runs have no names before.
   const std::vector<std::string> &unknown_pads() const { return unknown_pads_; }
+  // A tap or sink that may drop frames.
+  bool is_leaky(size_t stage) const;
   // A tap that leaves out what runs died on.
   bool skips_poison(size_t stage) const;
   // Other sources of which can't be told whether what they read is another film now.

@@ -16,10 +16,7 @@ std::string factory_name(GstElement *element) {
   return factory ? GST_OBJECT_NAME(factory) : G_OBJECT_TYPE_NAME(element);
 }
 
-bool is_boundary(GstElement *element) {
-  const std::string name = factory_name(element);
-  return name == "checkpointsrc" || name == "checkpointtap";
-}
+bool is_boundary(GstElement *element) { return is_boundary_factory(factory_name(element)); }
 
 // A bin that only groups elements, as a line's parentheses make it.
 bool is_plain_bin(GstObject *object) {
@@ -42,21 +39,24 @@ PadPtr feeding_pad(GstPad *sink) {
   return pad;
 }
 
-template <typename Call>
-void for_each_pad(GstIterator *iterator, Call call) {
+// Pads or elements. They may come and go meanwhile; each is called for once.
+void for_each_object(GstIterator *iterator, const std::function<void(gpointer)> &call) {
+  std::vector<GstPtr<GstObject>> objects;
   GValue item = G_VALUE_INIT;
   for (;;) {
     const GstIteratorResult got = gst_iterator_next(iterator, &item);
     if (got == GST_ITERATOR_RESYNC) {
+      objects.clear();
       gst_iterator_resync(iterator);
       continue;
     }
     if (got != GST_ITERATOR_OK) break;
-    call(g_value_get_object(&item));
+    objects.emplace_back(GST_OBJECT(g_value_dup_object(&item)));
     g_value_reset(&item);
   }
   g_value_unset(&item);
   gst_iterator_free(iterator);
+  for (const auto &object : objects) call(object.get());
 }
 
 std::string lineage_of(GstPad *pad) {
@@ -100,7 +100,7 @@ JsonMembers resolved_element(GstElement *element, const JsonMembers &properties)
   if (GST_IS_BIN(element)) {
     // What was plugged into it; in the order in which that happened, newest first.
     std::vector<std::string> inside;
-    for_each_pad(gst_bin_iterate_elements(GST_BIN(element)), [&](gpointer child) {
+    for_each_object(gst_bin_iterate_elements(GST_BIN(element)), [&](gpointer child) {
       inside.push_back(
           json_object(resolved_element(GST_ELEMENT(child), set_properties(GST_ELEMENT(child)))));
     });
@@ -110,6 +110,10 @@ JsonMembers resolved_element(GstElement *element, const JsonMembers &properties)
 }
 
 }  // namespace
+
+bool is_boundary_factory(const std::string &factory) {
+  return factory == "checkpointsrc" || factory == "checkpointtap";
+}
 
 std::string json_object(const JsonMembers &members) {
   std::string text;
@@ -160,7 +164,7 @@ JsonMembers set_properties(GstElement *element) {
       if (std::string file = file_identity(text); !file.empty())
         set[name + " (file)"] = std::move(file);
   });
-  for_each_pad(gst_element_iterate_pads(element), [&](gpointer pad) {
+  for_each_object(gst_element_iterate_pads(element), [&](gpointer pad) {
     for_each_set(pad, [&](const std::string &name, const GValue *value) {
       if (auto text = shown_value(name.c_str(), value))
         set[std::string(GST_OBJECT_NAME(pad)) + "::" + name] = std::move(*text);
@@ -223,7 +227,7 @@ void PipelineConfig::remember() {
     top = parent;
   }
   if (GST_IS_BIN(top)) {
-    for_each_pad(gst_bin_iterate_recurse(GST_BIN(top)), [&](gpointer child) {
+    for_each_object(gst_bin_iterate_recurse(GST_BIN(top)), [&](gpointer child) {
       auto *element = GST_ELEMENT(child);
       if (element == element_ || is_boundary(element)) return;
       remembered_.emplace(ElementPtr(GST_ELEMENT(gst_object_ref(element))),
@@ -247,8 +251,8 @@ PipelineConfig::Texts PipelineConfig::describe() const {
   const std::function<std::vector<GstElement *>(GstElement *const &)> inputs_of =
       [&](GstElement *const &element) {
         Found found;
-        for_each_pad(gst_element_iterate_sink_pads(element),
-                     [&](gpointer sink) { look_behind(GST_PAD(sink), found); });
+        for_each_object(gst_element_iterate_sink_pads(element),
+                        [&](gpointer sink) { look_behind(GST_PAD(sink), found); });
         if (found.elements.empty() && found.inputs.empty()) {
           const std::string film = input_of(element);
           if (!film.empty()) inputs.insert(film);

@@ -24,6 +24,9 @@ using JsonMembers = std::map<std::string, std::string>;
 std::string json_object(const JsonMembers &members);
 std::string json_array(const std::vector<std::string> &values);
 
+// Where the stage before ends, and what is declared of the one behind begins.
+bool is_boundary_factory(const std::string &factory);
+
 // What is set on an element: its properties that can be read and written and are not as their
 // default, but names, objects and whatever may be secret.
 JsonMembers set_properties(GstElement *element);

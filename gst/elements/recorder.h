@@ -155,7 +155,7 @@ class Recorder {
   mutable std::mutex mutex_;
   std::shared_ptr<CheckpointWriter> writer_;  // protected by mutex_
   unsigned interrupts_ = 0;                   // protected by mutex_; bits of Interrupt
-  WriterStats before_;                        // protected by mutex_: of earlier versions
+  WriterStats before_;                        // protected by mutex_: of the version before
   uint64_t last_token_ = 0;                   // protected by mutex_: of checkpoint_now()
   // Set by start(), under mutex_: the streaming thread, which comes later, takes it without.
   std::shared_ptr<MetaWatch> metas_;

@@ -155,7 +155,7 @@ class Planner {
       if (!usable_.contains(*stage) || line_.elements()[*stage].factory != "checkpointtap")
         continue;
       // What it dropped came to the stages behind it.
-      if (is_leaky(*stage)) continue;
+      if (stages_.is_leaky(*stage)) continue;
       const std::set<size_t> behind = line_.after(*stage);
       const bool all = std::all_of(line_.stages().begin(), line_.stages().end(), [&](size_t other) {
         return usable_.contains(other) || behind.contains(other);
@@ -255,11 +255,6 @@ class Planner {
     }
   }
 
-  bool is_leaky(size_t stage) const {
-    const std::string leaky = stages_.setting(stage, "leaky").value_or("no");
-    return leaky != "no" && leaky != "0";
-  }
-
   // Is a stage fed as it was the last time? Not where frames may have been dropped after they had
   // come to it, or may be there again, and not where several inputs come together.
   bool comes_again(size_t stage) const {
@@ -267,7 +262,7 @@ class Planner {
     return before.size() <= 1 && std::none_of(before.begin(), before.end(), [&](size_t boundary) {
              const auto replayed = stages_.replays().find(boundary);
              return replayed == stages_.replays().end()
-                        ? plan_.start == boundary && is_leaky(boundary)
+                        ? plan_.start == boundary && stages_.is_leaky(boundary)
                         : replayed->second.skips_missing;
            });
   }
@@ -284,7 +279,7 @@ class Planner {
       if (removed.contains(stage) || stage == plan_.start) continue;
       ids_.erase(stage);
       // What may have left frames out can't be compared; it is begun anew.
-      if (is_leaky(stage)) continue;
+      if (stages_.is_leaky(stage)) continue;
       CHECKPOINT_ASSIGN_OR_RETURN(std::optional<CheckpointRow> found, newest(stage));
       if (!found || found->state != CheckpointState::kPartial) continue;
       const std::string declared = expected(stage);

@@ -9,7 +9,9 @@
 #include <memory>
 #include <utility>
 
+#include "core/frame_rows.h"
 #include "core/names.h"
+#include "core/row_cursor.h"
 
 namespace checkpoint {
 
@@ -49,19 +51,15 @@ Result<std::vector<std::string>> payload_names(Stores &stores, const std::vector
 
 Status visit_frames(Stores &stores, const CheckpointRow &checkpoint, const FrameVisitor &visit,
                     Cancellation &cancel) {
-  FramePage page;
-  page.checkpoint = checkpoint.key;
-  page.limit = kPage;
-  while (page.first < checkpoint.frames) {
-    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<FrameRow> rows,
-                                stores.metadata->read_frames(page, cancel));
-    if (rows.empty())
-      return Status(Code::kExpired, "checkpoint " + checkpoint.id.to_string() + " was deleted");
-    CHECKPOINT_ASSIGN_OR_RETURN(std::vector<std::string> names,
-                                payload_names(stores, rows, cancel));
+  MetadataStore &metadata = *stores.metadata;
+  for (uint64_t first = 0; first < checkpoint.frames;) {
+    CHECKPOINT_ASSIGN_OR_RETURN(const std::vector<FrameRow> rows,
+                                read_frame_page(metadata, checkpoint, first, kPage, cancel));
+    const auto names = payload_names(stores, rows, cancel);
+    if (!names.is_ok()) return deleted_or(metadata, checkpoint.id, names.status(), cancel);
     for (size_t i = 0; i < rows.size(); i++)
-      if (rows[i].index < checkpoint.frames) visit(rows[i], names[i]);
-    page.first = rows.back().index + 1;
+      if (rows[i].index < checkpoint.frames) visit(rows[i], (*names)[i]);
+    first = rows.back().index + 1;
   }
   return Status::ok();
 }

@@ -87,9 +87,12 @@ int Call::fail(const Status &status) {
   return kFailed;
 }
 
-int Call::usage(const std::string &what) {
-  terminal_.error(
-      Status(Code::kInvalidArgument, what, std::string(kProgram) + " " + verb_.name + " --help"));
+int Call::usage(const std::string &what) { return usage(Status(Code::kInvalidArgument, what)); }
+
+int Call::usage(const Status &status) {
+  const std::string help = std::string(kProgram) + " " + verb_.name + " --help";
+  terminal_.error(Status(status.code(), status.message(),
+                         status.hint().empty() ? help : status.hint() + "; " + help));
   return kUsage;
 }
 

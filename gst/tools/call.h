@@ -39,9 +39,9 @@ class Call {
   // Both stores, checked to belong together.
   Result<std::shared_ptr<Stores>> open(Stores::Access access);
   // The metadata store alone, which has to be there: for what needs no frame.
+  Result<std::shared_ptr<Stores>> open_metadata();
   // kNotFound where there is no such job.
   Status check_job(Stores &stores, const std::string &job_id);
-  Result<std::shared_ptr<Stores>> open_metadata();
   // The checkpoint that an argument names: see core/catalog.h and checkpoint_name.h. With an id or
   // a version a partial one is found too, else only with `partial`.
   Result<CheckpointRow> find(Stores &stores, const std::string &name,
@@ -55,6 +55,7 @@ class Call {
   int fail(const Status &status);
   // For a line that makes no sense.
   int usage(const std::string &what);
+  int usage(const Status &status);
 
  private:
   const Verb &verb_;

@@ -37,6 +37,17 @@ Result<CheckpointSelector> parse_checkpoint_name(std::string_view name,
     if (uri.version != 0) selector.version = uri.version;
     if (uri.scenario) selector.branch = {true, *uri.scenario};
     selector.allow_partial = uri.allow_partial;
+    CheckpointUri named;
+    named.job_id = uri.job_id;
+    named.stage = uri.stage;
+    named.scenario = uri.scenario;
+    named.version = uri.version;
+    named.checkpoint_id = uri.checkpoint_id;
+    named.allow_partial = uri.allow_partial;
+    if (uri != named)
+      return Status(Code::kInvalidArgument, "this URI names a part of a checkpoint",
+                    "leave out all but scenario, version, checkpoint-id and allow-partial; where a "
+                    "command takes a part, it has options for that");
     if (scenario && uri.scenario && *scenario != *uri.scenario)
       return Status(Code::kInvalidArgument, "the URI names another scenario than --scenario does");
   } else if (auto id = Uuid::parse(name)) {

@@ -137,17 +137,27 @@ void print_text(Terminal &out, const DiffTotals &totals) {
 // The frames that differ, printed as they are met.
 class Frames {
  public:
+  // `limit` 0: all.
   Frames(Terminal &out, bool json, uint64_t limit) : out_(out), limit_(limit) {
     if (json) array_.emplace(out);
   }
+  ~Frames() {
+    if (left_ > 0) out_.note(std::to_string(left_) + " more; --limit 0 shows all");
+  }
+  Frames(const Frames &) = delete;
+  Frames &operator=(const Frames &) = delete;
   bool add(const FrameChange &change) {
+    if (limit_ > 0 && shown_ >= limit_) {
+      left_++;
+      return true;
+    }
+    shown_++;
     if (array_) {
       Json json;
       frame_json(json, change);
       array_->add(json);
       return true;
     }
-    if (limit_ > 0 && shown_ >= limit_) return true;
     if (!table_)
       table_.emplace(out_, std::vector<Column>{{"FRAME", true}, {"CHANGE"}, {"WHAT", false, true}});
     std::string what;
@@ -157,14 +167,13 @@ class Frames {
       what += (what.empty() ? "" : "; ") + detection_text(one);
     const Style style = !change.a ? Style::kGreen : !change.b ? Style::kRed : Style::kPlain;
     table_->row({std::to_string(change.sequence), kind_of(change), what}, style);
-    shown_++;
     return true;
   }
 
  private:
   Terminal &out_;
   const uint64_t limit_;
-  uint64_t shown_ = 0;
+  uint64_t shown_ = 0, left_ = 0;
   std::optional<Table> table_;
   std::optional<JsonArray> array_;
 };

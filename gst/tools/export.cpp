@@ -140,6 +140,8 @@ int run_export(Call &call) {
   if (!format && !video && !extension.empty())
     return call.usage("the name " + in_quotes(wanted.path) +
                       " says neither .jsonl, .csv, .json (COCO), .mkv, .mp4, .webm nor a folder");
+  if (format && wanted.encoder) return call.usage("--encoder is for a video file");
+  if (image && (format || video)) return call.usage("--image is for a folder");
   if (Status status = choice.check(); !status.is_ok()) return call.usage(status.message());
 
   Done done;

@@ -208,7 +208,7 @@ int run_run(Call &call) {
 
   gst_init(nullptr, nullptr);
   auto line = LaunchLine::parse(call.arguments());
-  if (!line.is_ok()) return call.usage(line.status().message());
+  if (!line.is_ok()) return call.usage(line.status());
   if (line->stages().empty())
     return call.usage(
         "the pipeline has no checkpointtap; put one where a stage ends, as in \"... ! "
@@ -216,7 +216,7 @@ int run_run(Call &call) {
   std::vector<Override> overrides;
   for (const std::string &setting : settings) {
     auto parsed = parse_override(setting);
-    if (!parsed.is_ok()) return call.usage(parsed.status().message());
+    if (!parsed.is_ok()) return call.usage(parsed.status());
     overrides.push_back(std::move(*parsed));
   }
   PlanRequest request;
@@ -257,7 +257,9 @@ int run_run(Call &call) {
       names += (names.empty() ? "" : ", ") + checkpoint_name(row);
     call.out().note("every stage is complete: " + names +
                     "; --from STAGE or --restart makes one again");
-    if (call.json()) print_json(call.out(), *plan, {});
+    RunOutcome outcome;
+    for (const CheckpointRow &row : plan->complete) outcome.completed.push_back(row.fields.stage);
+    if (call.json()) print_json(call.out(), *plan, outcome);
     return kFine;
   }
   if (plan->from)

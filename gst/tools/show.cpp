@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/frame_fetcher.h"
+#include "core/frame_rows.h"
 #include "core/json_node.h"
 #include "core/names.h"
 #include "store/state_name.h"
@@ -36,12 +37,9 @@ Result<Details> read_details(Call &call, Stores &stores, const CheckpointRow &ro
 template <typename Each>
 Status for_each_frame(Call &call, Stores &stores, const CheckpointRow &row, const Each &each) {
   PackCache packs(stores.metadata);
-  FramePage page;
-  page.checkpoint = row.key;
-  page.limit = kPage;
-  while (page.first < row.frames) {
-    CHECKPOINT_ASSIGN_OR_RETURN(auto frames, stores.metadata->read_frames(page, call.cancel()));
-    if (frames.empty()) break;
+  for (uint64_t first = 0; first < row.frames;) {
+    CHECKPOINT_ASSIGN_OR_RETURN(
+        const auto frames, read_frame_page(*stores.metadata, row, first, kPage, call.cancel()));
     std::vector<PackKey> keys;
     for (const FrameRow &frame : frames)
       if (frame.payload.raw_length > 0) keys.push_back(frame.payload.pack);
@@ -50,7 +48,7 @@ Status for_each_frame(Call &call, Stores &stores, const CheckpointRow &row, cons
       auto pack = found.find(frame.payload.pack);
       each(frame, pack == found.end() ? "" : payload_name(pack->second, frame.payload));
     }
-    page.first = frames.back().index + 1;
+    first = frames.back().index + 1;
   }
   return Status::ok();
 }

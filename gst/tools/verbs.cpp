@@ -97,7 +97,7 @@ Examples:
      run_report},
     {"export", "CHECKPOINT PATH", "Writes frames or detections for other programs",
      R"(The name says what: .jsonl (one frame a line), .csv (one detection a row), .json (COCO), .mkv
-(FFV1), .mp4 or .webm; any other name is a folder with a picture for each frame and frames.jsonl.
+(FFV1), .mp4 or .webm; a name without one is a folder with a picture for each frame and frames.jsonl.
 
 Examples:
   gst-checkpoint-1.0 export street/detect faces.csv

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/codec.h"
+#include "core/frame_rows.h"
 #include "support/reader_place.h"
 // last
 #include "support/check.h"
@@ -223,6 +224,21 @@ GST_START_TEST(g24_rows_that_are_gone_are_an_error) {
 }
 GST_END_TEST
 
+GST_START_TEST(g24_a_list_of_frames_is_whole_or_an_error) {
+  ReaderPlace f;
+  const CheckpointRow row = simple(f, 5, 100);
+  MetadataStore &store = *f.metadata;
+  ck_assert_uint_eq(read_frame_page(store, row, 0, 3, f.cancel)->size(), 3);
+  ck_assert_uint_eq(read_frame_page(store, row, 3, 3, f.cancel)->size(), 2);
+  ck_assert(read_frame_page(store, row, 5, 3, f.cancel).status().is(Code::kCorrupt));
+  // Its first rows are gone, and the others not yet.
+  ck_assert(store.delete_checkpoint(row.id, f.cancel).is_ok());
+  ck_assert(store.purge_checkpoint(row.key, 2, f.cancel).is_ok());
+  ck_assert_uint_eq(store.read_frames({row.key, 0, false, 9}, f.cancel)->size(), 3);
+  ck_assert(read_frame_page(store, row, 0, 3, f.cancel).status().is(Code::kExpired));
+}
+GST_END_TEST
+
 GST_START_TEST(g34_rows_that_claim_too_much_are_refused_before_any_get) {
   struct Case {
     const char *what;
@@ -293,6 +309,7 @@ static Suite *reader_damage_suite() {
   tcase_add_test(tc, g10_an_object_cut_short);
   tcase_add_test(tc, g11_missing_and_not_reachable_differ);
   tcase_add_test(tc, g24_rows_that_are_gone_are_an_error);
+  tcase_add_test(tc, g24_a_list_of_frames_is_whole_or_an_error);
   tcase_add_test(tc, g34_rows_that_claim_too_much_are_refused_before_any_get);
   tcase_add_test(tc, reader_a_record_of_another_frame);
   return suite;

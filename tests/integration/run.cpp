@@ -155,6 +155,13 @@ GST_START_TEST(what_can_not_be_run_is_named) {
   must_run(0, line);
   must_run(0, "--restart --job n " + source + "checkpointtap stage=a ! fakesink");
   must_run(1, line, "inputs.checkpoint: n/a@1, now n/a@2");
+  const std::string skips = "--job p " + source + "checkpointtap stage=a on-poison=skip ! ";
+  must_run(0, skips + "fakesink");
+  must_run(0, skips + "checkpointtap stage=b ! fakesink", "needs a tap with it behind \"a\"");
+  must_run(0,
+           "--job q " + source + "funnel name=f ! checkpointtap stage=a ! fakesink " + source +
+               "f.sink_7",
+           "which pads of f are linked");
   // What an element adds to its error, and no promise where nothing is stored.
   {
     Launch launch("run --job l filesrc location=/no/film.mp4 ! checkpointtap stage=a ! fakesink",
