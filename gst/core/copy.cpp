@@ -10,6 +10,24 @@
 
 namespace checkpoint {
 
+namespace {
+
+// What is complete there has its frames in that frame store?
+Status check_place(const Stores &stores, const CheckpointRow &row, Cancellation &cancel) {
+  CHECKPOINT_ASSIGN_OR_RETURN(const auto frames,
+                              stores.metadata->read_frames({row.key, 0, false, 1}, cancel));
+  if (frames.empty()) return Status::ok();
+  const PackKey key = frames[0].record.pack;
+  CHECKPOINT_ASSIGN_OR_RETURN(const auto packs, stores.metadata->get_packs({&key, 1}, cancel));
+  if (packs[0].frame_store == stores.frame_store) return Status::ok();
+  return {Code::kInvalidArgument,
+          "checkpoint " + row.id.to_string() +
+              " is there already, with its frames elsewhere than " + stores.frames->display_uri(),
+          "name the frame store that belongs to that metadata store"};
+}
+
+}  // namespace
+
 Result<CopyResult> copy_checkpoint(const std::shared_ptr<Stores> &from, const CheckpointRow &row,
                                    const std::shared_ptr<Stores> &to, const WriterOptions &options,
                                    const CopyListener &listener, Cancellation &cancel) {
@@ -21,7 +39,10 @@ Result<CopyResult> copy_checkpoint(const std::shared_ptr<Stores> &from, const Ch
   auto there = to->metadata->get_checkpoint(row.id, cancel);
   if (there.is_ok()) {
     result.was_there = there->state == CheckpointState::kComplete;
-    if (result.was_there) return result;
+    if (result.was_there) {
+      CHECKPOINT_RETURN_IF_ERROR(check_place(*to, *there, cancel));
+      return result;
+    }
     if (there->state == CheckpointState::kDeleted)
       return Status(Code::kAlreadyExists,
                     "checkpoint " + row.id.to_string() + " was deleted there, and is not gone yet",

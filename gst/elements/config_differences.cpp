@@ -17,6 +17,19 @@ std::string text_of(JsonNode *node) {
   return node_text(node);
 }
 
+// Nanoseconds since 1970 as a person reads them.
+std::string time_of(JsonNode *node) {
+  using TimePtr = std::unique_ptr<GDateTime, decltype(&g_date_time_unref)>;
+  const bool number = node && JSON_NODE_HOLDS_VALUE(node);
+  const TimePtr time(
+      number ? g_date_time_new_from_unix_local(json_node_get_int(node) / 1000000000) : nullptr,
+      g_date_time_unref);
+  gchar *text = time ? g_date_time_format(time.get(), "%Y-%m-%d %H:%M:%S") : nullptr;
+  const std::string shown = text ? text : text_of(node);
+  g_free(text);
+  return shown;
+}
+
 const char *factory_of(JsonNode *node) {
   if (!node || !JSON_NODE_HOLDS_OBJECT(node)) return nullptr;
   return json_object_get_string_member_with_default(json_node_get_object(node), "factory", nullptr);
@@ -81,7 +94,11 @@ void compare(const std::string &where, JsonNode *before, JsonNode *now,
     return compare_objects(where, before, now, out);
   if (before && now && JSON_NODE_HOLDS_ARRAY(before) && JSON_NODE_HOLDS_ARRAY(now))
     return compare_arrays(where, json_node_get_array(before), json_node_get_array(now), out);
-  out.push_back(where + ": " + a + ", now " + b);
+  const std::string before_time = time_of(before), time_now = time_of(now);
+  if (where.ends_with("mtime") && before_time != time_now)
+    out.push_back(where + ": " + before_time + ", now " + time_now);
+  else
+    out.push_back(where + ": " + a + ", now " + b);
 }
 
 }  // namespace

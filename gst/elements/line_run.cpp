@@ -64,12 +64,13 @@ std::string text_of(GstMessage *message) {
   return text + " (" + exactly + ")";
 }
 
-// An element of ours refused what came, or how it is set.
-bool is_refusal(GstMessage *error) {
+// What an element of ours says of its error; '' for others.
+std::string own_code(GstMessage *error) {
   const GstStructure *details = nullptr;
   gst_message_parse_error_details(error, &details);
-  return details && g_strcmp0(gst_structure_get_string(details, "code"),
-                              code_name(Code::kInvalidArgument)) == 0;
+  const bool own = details && gst_structure_has_name(details, "checkpoint-error");
+  const gchar *code = own ? gst_structure_get_string(details, "code") : nullptr;
+  return code ? code : "";
 }
 
 }  // namespace
@@ -201,7 +202,9 @@ Status LineRun::play(GstElement *pipeline, Cancellation &cancel) {
         end = Status::ok();
         break;
       case GST_MESSAGE_ERROR:
-        end = Status(is_refusal(message) ? Code::kInvalidArgument : Code::kInternal,
+        outcome_.explained = !own_code(message).empty();
+        end = Status(own_code(message) == code_name(Code::kInvalidArgument) ? Code::kInvalidArgument
+                                                                            : Code::kInternal,
                      text_of(message));
         break;
       case GST_MESSAGE_WARNING:

@@ -29,6 +29,7 @@ struct RunOutcome {
   std::vector<std::string> completed;  // stages
   std::vector<std::string> partial;    // stages that are not
   bool began = false;                  // a frame came to one of them
+  bool explained = false;              // the error tells what to do
 };
 
 class LineRun {

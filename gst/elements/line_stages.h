@@ -14,19 +14,10 @@
 #include "common/status.h"
 #include "elements/gst_handles.h"
 #include "elements/launch_line.h"
+#include "elements/line_pipeline.h"
 #include "elements/pipeline_config.h"
 
 namespace checkpoint {
-
-// "facedetect0.scale-factor=1.1"
-struct Override {
-  std::string element, property, value;
-};
-Result<Override> parse_override(const std::string &text);
-
-// The pipeline of a line, in NULL, with these set on it. kInvalidArgument: an element or property
-// that is not known here, or a value that does not fit.
-Result<ElementPtr> make_pipeline(const std::string &text, const std::vector<Override> &overrides);
 
 class LineStages {
  public:

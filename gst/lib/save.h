@@ -21,7 +21,8 @@ struct SaveRequest {
   std::optional<FramesManifest> manifest;
 };
 
-// Waits until all is durable. A checkpoint that fails or is cancelled stays partial.
+// Waits until all is durable, 120 seconds after the last frame at most. A checkpoint that fails or
+// is cancelled stays partial.
 Result<Uuid> save(const std::shared_ptr<StorePlace> &place, const SaveRequest &request,
                   Cancellation &cancel);
 

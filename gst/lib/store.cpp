@@ -210,10 +210,11 @@ GstCheckpointStore *gst_checkpoint_store_new(const gchar *frame_store,
  * @error: why it failed: %GST_CHECKPOINT_ERROR_INVALID_ARGUMENT, %GST_CHECKPOINT_ERROR_NOT_FOUND (a
  *   parent or a frame of the manifest), %GST_CHECKPOINT_ERROR_BUSY (another writer is at it),
  *   %GST_CHECKPOINT_ERROR_UNSUPPORTED (caps or a meta that can't be kept),
- *   %GST_CHECKPOINT_ERROR_UNAVAILABLE, %GST_CHECKPOINT_ERROR_NO_SPACE and others
+ *   %GST_CHECKPOINT_ERROR_UNAVAILABLE, %GST_CHECKPOINT_ERROR_NO_SPACE,
+ *   %GST_CHECKPOINT_ERROR_TIMEOUT (the last commit took longer than 120 seconds) and others
  *
  * Saves a stage: frames first, the row last. Saving it again makes the next version. Waits until
- * all is durable.
+ * all is durable, 120 seconds after the last frame at most.
  *
  * Returns: (transfer full) (nullable): the id of the checkpoint; %NULL with @error set
  *

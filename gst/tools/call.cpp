@@ -69,11 +69,17 @@ Result<CheckpointRow> Call::find(Stores &stores, const std::string &name,
                                  const std::optional<std::string> &scenario, bool partial) {
   CHECKPOINT_ASSIGN_OR_RETURN(CheckpointSelector selector, parse_checkpoint_name(name, scenario));
   selector.allow_partial = selector.allow_partial || partial || selector.id || selector.version;
-  return find_checkpoint(*stores.metadata, selector, cancel_);
+  auto found = find_checkpoint(*stores.metadata, selector, cancel_);
+  // The elements have a property for it.
+  if (found.status().hint().starts_with("allow-partial"))
+    return Status(found.status().code(), found.status().message(),
+                  "name its version, as in JOB/STAGE@1, or give --partial where a command has it");
+  return found;
 }
 
 std::optional<int> Call::ask(bool yes, const std::string &question) {
-  if (yes || terminal_.confirm(question)) return std::nullopt;
+  if (yes || terminal_.confirm(question, cancel_)) return std::nullopt;
+  if (cancel_.cancelled()) return fail({Code::kCancelled, "stopped"});
   return fail({Code::kInvalidArgument, "nothing was changed, since nobody said yes",
                "--yes does it, --dry-run only shows what would be done"});
 }

@@ -83,4 +83,12 @@ std::string checkpoint_name(const CheckpointRow &row) {
   return format_checkpoint_uri(uri);
 }
 
+std::string shown_name(const CheckpointRow &row) {
+  const Branch &branch = row.fields.branch;
+  const bool told = !branch.is_scenario || row.fields.stage.find('/') != std::string::npos;
+  return checkpoint_name(row) + (told                   ? ""
+                                 : branch.label.empty() ? " of a scenario"
+                                                        : " of scenario " + branch.label);
+}
+
 }  // namespace checkpoint::tool

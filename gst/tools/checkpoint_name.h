@@ -23,5 +23,7 @@ Result<CheckpointSelector> parse_checkpoint_name(std::string_view name,
 // "street/detect@3", or the URI where the stage holds a '/'. It is found by this; that of a
 // scenario with --scenario.
 std::string checkpoint_name(const CheckpointRow &row);
+// For a person: with the scenario.
+std::string shown_name(const CheckpointRow &row);
 
 }  // namespace checkpoint::tool

@@ -41,7 +41,7 @@ Status copy_one(Call &call, const std::shared_ptr<Stores> &from, const Checkpoin
                 const std::shared_ptr<Stores> &to, CopyResult &result) {
   WriterOptions options;
   CHECKPOINT_ASSIGN_OR_RETURN(options.codec, codec_of(*from, row, call.cancel()));
-  Progress progress(call.out(), "copying " + printable(checkpoint_name(row)), "frames");
+  Progress progress(call.out(), "copying " + printable(shown_name(row)), "frames");
   CopyListener listener;
   listener.progress = [&](uint64_t done, uint64_t total) { progress.update(done, total); };
   listener.warning = [&](const Status &status) { call.out().warning(status.message()); };
@@ -70,7 +70,11 @@ int run_copy(Call &call) {
   if (check_name("job-id", name).is_ok()) {
     auto of_job = checkpoints_of(**from, name, call.cancel());
     if (!of_job.is_ok()) return call.fail(of_job.status());
-    if (!scenario) rows = std::move(*of_job);
+    if (scenario)
+      std::erase_if(*of_job, [&](const CheckpointRow &row) {
+        return row.fields.branch != Branch{true, *scenario};
+      });
+    rows = std::move(*of_job);
   }
   if (rows.empty()) {
     auto row = call.find(**from, name, scenario, false);
@@ -86,7 +90,7 @@ int run_copy(Call &call) {
     CopyResult result;
     if (Status status = copy_one(call, *from, row, *to, result); !status.is_ok()) {
       call.out().note("what is there so far stays; the same line goes on with it");
-      return call.fail(status.with_context(printable(checkpoint_name(row))));
+      return call.fail(status.with_context(printable(shown_name(row))));
     }
     if (array) {
       Json json;
@@ -96,7 +100,7 @@ int run_copy(Call &call) {
       json.end_object();
       array->add(json);
     } else {
-      call.out().line(printable(checkpoint_name(row)) + ": " +
+      call.out().line(printable(shown_name(row)) + ": " +
                       (result.was_there ? "is there already"
                                         : count_text(row.frames, "frame", "frames") + ", " +
                                               bytes_text(result.bytes_new) + " new, " +

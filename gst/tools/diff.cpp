@@ -191,17 +191,19 @@ std::optional<double> part(const std::optional<std::string> &text, double otherw
 int run_diff(Call &call) {
   std::optional<std::string> scenario, overlap, shift;
   bool frames = false, partial = false;
-  uint64_t limit = 100;
+  uint64_t limit = UINT64_MAX;  // not given
   Options options;
   options.text("scenario", 0, "LABEL", "B is of this scenario", &scenario);
   options.flag("frames", 'f', "A line for every frame that differs, too", &frames);
-  options.number("limit", 'n', "N", "At most N such lines (0: all; default 100)", &limit);
+  options.number("limit", 'n', "N", "At most N such lines (0: all; default 100, with --json all)",
+                 &limit);
   options.text("overlap", 0, "PART", "Boxes that overlap by this part are one object (0.5)",
                &overlap);
   options.text("shift", 0, "PART", "Confidences no further apart than this are the same (0)",
                &shift);
   options.flag("partial", 'p', "The newest ones, be they complete or not", &partial);
   if (auto code = call.parse(std::move(options), 1, 2)) return *code;
+  if (limit == UINT64_MAX) limit = call.json() ? 0 : 100;
   DiffOptions diff;
   const auto min_overlap = part(overlap, diff.min_overlap), min_shift = part(shift, diff.min_shift);
   if (!min_overlap) return call.usage("--overlap takes a number from 0 to 1");

@@ -7,6 +7,7 @@
 #include "core/warning_observer.h"
 #include "elements/buffer_input.h"
 #include "elements/gst_handles.h"
+#include "elements/meta_codec.h"
 #include "tools/call.h"
 #include "tools/checkpoint_name.h"
 #include "tools/image_source.h"
@@ -60,10 +61,12 @@ void attach(GstBuffer *buffer, const std::vector<DetectionRow> &detections, Done
 }
 
 Status write_frames(ImageSource &source, const Import &import, CheckpointWriter &writer,
-                    Progress &progress, Done &done, Cancellation &cancel) {
+                    const std::shared_ptr<MetaWatch> &metas, Progress &progress, Done &done,
+                    Cancellation &cancel) {
   std::shared_ptr<const StreamCaps> caps;
   CapsPtr current;
   for (;;) {
+    CHECKPOINT_RETURN_IF_ERROR(cancel.check());
     CHECKPOINT_ASSIGN_OR_RETURN(const SourceFrame frame, source.next(cancel));
     if (!frame.sample) return Status::ok();
     GstCaps *own = gst_sample_get_caps(frame.sample.get());
@@ -92,7 +95,7 @@ Status write_frames(ImageSource &source, const Import &import, CheckpointWriter 
       }
     }
     CHECKPOINT_ASSIGN_OR_RETURN(std::unique_ptr<FrameInput> input,
-                                make_buffer_input(buffer.get(), caps));
+                                make_buffer_input(buffer.get(), caps, metas));
     CHECKPOINT_RETURN_IF_ERROR(writer.push(input, timing, sequence));
     progress.update(++done.frames, source.frames());
   }
@@ -107,16 +110,16 @@ Status import_all(Call &call, const Import &import, Done &done, Uuid &id) {
       const std::unique_ptr<ImageSource> source,
       folder ? open_folder(import.path, import.notes, import.frame_time) : open_video(import.path));
   CHECKPOINT_ASSIGN_OR_RETURN(const auto stores, call.open(Stores::Access::kWrite));
+  const auto warn = [&call](const Status &status) { call.out().warning(status.message()); };
+  const auto metas = std::make_shared<MetaWatch>(false, warn);
   CheckpointWriter writer([stores](Cancellation &) { return stores; }, import.writer,
-                          std::make_shared<WarningObserver>([&call](const Status &status) {
-                            call.out().warning(status.message());
-                          }));
+                          std::make_shared<WarningObserver>(warn));
   Cancellation::Hook hook(call.cancel(), [&writer] { writer.interrupt(); });
   Progress progress(call.out(), "importing", "frames");
   const auto run = [&]() -> Status {
     CHECKPOINT_RETURN_IF_ERROR(writer.begin(import.fields, true));
     CHECKPOINT_RETURN_IF_ERROR(
-        write_frames(*source, import, writer, progress, done, call.cancel()));
+        write_frames(*source, import, writer, metas, progress, done, call.cancel()));
     if (done.frames == 0) return {Code::kNotFound, "there is no frame in it"};
     return writer.finish(std::nullopt, std::chrono::hours(24));
   };

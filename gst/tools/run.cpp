@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <set>
 
 #include "elements/line_run.h"
 #include "store/registry.h"
 #include "tools/call.h"
 #include "tools/checkpoint_name.h"
 #include "tools/json.h"
+#include "tools/run_notes.h"
 #include "tools/text.h"
 
 namespace checkpoint::tool {
@@ -109,43 +109,6 @@ Result<std::shared_ptr<MetadataStore>> open_rows(Call &call, const LineStages &s
   return store;
 }
 
-// A checkpoint that a stage was run from by its name, where its id stands in quotes.
-std::string named(std::string difference, MetadataStore *rows, Cancellation &cancel) {
-  constexpr size_t kUuid = 36;
-  for (size_t at = 0; rows && (at = difference.find('"', at)) != std::string::npos; at++) {
-    const auto id = Uuid::parse(std::string_view(difference).substr(at + 1, kUuid));
-    if (!id || difference.compare(at + 1 + kUuid, 1, "\"") != 0) continue;
-    const auto row = rows->get_checkpoint(*id, cancel);
-    if (row.is_ok()) difference.replace(at, kUuid + 2, checkpoint_name(*row));
-  }
-  return difference;
-}
-
-void print_differences(Call &call, const StagePlan &plan, MetadataStore *rows) {
-  for (const StaleStage &stage : plan.stale) {
-    call.out().warning(checkpoint_name(stage.checkpoint) + " was not made as this line says:");
-    for (const std::string &difference : stage.differences)
-      call.out().note("  " + named(difference, rows, call.cancel()));
-  }
-  for (const StaleStage &stage : plan.left) {
-    call.out().note("not going on with " + checkpoint_name(stage.checkpoint) +
-                    " (partial), which was not made as this line says:");
-    for (const std::string &difference : stage.differences)
-      call.out().note("  " + named(difference, rows, call.cancel()));
-  }
-}
-
-// --from starts one branch of a tee; what the others end in is not made.
-void print_left_out(Terminal &out, const LaunchLine &line, size_t start) {
-  const auto removed = line.removed_by(start);
-  if (!removed.is_ok()) return;
-  const std::set<size_t> earlier = line.before(start);
-  for (size_t stage : line.stages())
-    if (stage != start && removed->contains(stage) && !earlier.contains(stage))
-      out.note("the stage " + in_quotes(line.stage_of(stage)) + " is not behind " +
-               in_quotes(line.stage_of(start)) + " and is left out");
-}
-
 void print_json(Terminal &out, const StagePlan &plan, const RunOutcome &outcome) {
   Json json;
   json.begin_object();
@@ -176,8 +139,12 @@ int finish(Call &call, const StagePlan &plan, const RunOutcome &outcome) {
     return kFailed;
   }
   if (!outcome.status.is_ok()) {
-    const char *next = "GST_DEBUG=3 before the command tells more";
-    if (outcome.status.is(Code::kInvalidArgument) && !plan.resumed.empty())
+    const char *next = outcome.explained ? "" : "GST_DEBUG=3 before the command tells more";
+    if (plan.from && outcome.status.message().find("not-negotiated") != std::string::npos)
+      next =
+          "what is stored has another format than the elements behind it take: put videoconvert "
+          "behind the tap, or --restart";
+    else if (outcome.status.is(Code::kInvalidArgument) && !plan.resumed.empty())
       next = "--restart begins anew what this line can't go on with";
     else if (outcome.began)
       next = "the same command goes on with what is stored";
@@ -209,6 +176,9 @@ int run_run(Call &call) {
   gst_init(nullptr, nullptr);
   auto line = LaunchLine::parse(call.arguments());
   if (!line.is_ok()) return call.usage(line.status());
+  // Of a misspelt one its name is told.
+  if (line->stages().empty())
+    if (auto made = make_pipeline(line->text(), {}); !made.is_ok()) return call.fail(made.status());
   if (line->stages().empty())
     return call.usage(
         "the pipeline has no checkpointtap; put one where a stage ends, as in \"... ! "
@@ -233,28 +203,22 @@ int run_run(Call &call) {
   if (!stages.is_ok()) return call.fail(stages.status());
   if (const std::string wrong = misplaced(*stages, request); !wrong.empty())
     return call.usage(wrong);
-  for (const auto &[source, file] : stages->missing_inputs())
-    call.out().warning(source + " reads " + in_quotes(file) + ", which is not there");
-  for (const std::string &element : stages->unknown_pads())
-    call.out().note("which pads of " + element +
-                    " are linked can't be compared with the last time; --restart makes all anew");
-  for (const std::string &source : stages->unknown_inputs())
-    call.out().note("what " + source +
-                    " reads can't be told from what it read before; --restart takes it anew");
   auto rows = open_rows(call, *stages);
   if (!rows.is_ok()) return call.fail(rows.status());
   auto plan = plan_stages(*stages, request, rows->get(), call.cancel());
   if (!plan.is_ok()) return call.fail(plan.status());
+  if (Status status = check_inputs(call, *stages, *plan); !status.is_ok()) return call.fail(status);
   print_differences(call, *plan, rows->get());
   if (!plan->stale.empty() && !reuse_stale)
-    return call.fail(Status(Code::kConflict, "what is stored was made by another line",
-                            std::string("--reuse-stale takes it as it is; --from an earlier stage, "
-                                        "or --restart, makes it again") +
-                                (request.scenario ? "" : "; --scenario keeps both")));
+    return call.fail(Status(
+        Code::kConflict, "what is stored was made by another line",
+        std::string("--reuse-stale takes it as it is; --from an earlier stage, "
+                    "or --restart, makes it again") +
+            (request.scenario ? "; another --scenario keeps both" : "; --scenario keeps both")));
   if (plan->nothing_to_do) {
     std::string names;
     for (const CheckpointRow &row : plan->complete)
-      names += (names.empty() ? "" : ", ") + checkpoint_name(row);
+      names += (names.empty() ? "" : ", ") + shown_name(row);
     call.out().note("every stage is complete: " + names +
                     "; --from STAGE or --restart makes one again");
     RunOutcome outcome;
@@ -263,7 +227,7 @@ int run_run(Call &call) {
     return kFine;
   }
   if (plan->from)
-    call.out().note("starts from " + checkpoint_name(*plan->from) + ", " +
+    call.out().note("starts from " + shown_name(*plan->from) + ", " +
                     count_text(plan->from->frames, "frame", "frames"));
   if (plan->start && stages->skips_poison(*plan->start))
     call.out().note(
@@ -273,7 +237,7 @@ int run_run(Call &call) {
   if (from && plan->start) print_left_out(call.out(), stages->line(), *plan->start);
   for (const auto &[stage, row] : plan->resumed)
     if (row.frames > 0)
-      call.out().note("goes on with " + checkpoint_name(row) + " after " +
+      call.out().note("goes on with " + shown_name(row) + " after " +
                       count_text(row.frames, "frame", "frames"));
   LineRun run(*stages, request);
   RunLine progress(call.out());

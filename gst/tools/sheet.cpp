@@ -115,6 +115,7 @@ int run_sheet(Call &call) {
   if (sheet.width < 32 || sheet.width > 4096) return call.usage("--width takes 32 to 4096");
   if (Status status = choice.check(); !status.is_ok()) return call.usage(status.message());
   const std::string &path = call.arguments()[1];
+  if (!path.ends_with(".png")) return call.usage("a sheet is a PNG; name it *.png");
   if (Status status = check_free_name(path, sheet.force); !status.is_ok()) return call.fail(status);
   gst_init(nullptr, nullptr);
 

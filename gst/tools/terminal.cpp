@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tools/terminal.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@
 namespace checkpoint::tool {
 
 namespace {
+
+constexpr int kLookInterval = 50;  // milliseconds
 
 // False: nobody reads it.
 bool write_all(int fd, std::string_view text) {
@@ -85,10 +88,16 @@ std::string Terminal::styled(const std::string &text, Style style) const {
   return with_style(text, style, color);
 }
 
-bool Terminal::confirm(const std::string &question) {
+bool Terminal::confirm(const std::string &question, const Cancellation &cancel) {
   if (isatty(STDIN_FILENO) != 1 || !error_is_terminal_) return false;
   progress("");
   write_error(question + " [y/N] ");
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (poll(&input, 1, kLookInterval) <= 0)
+    if (cancel.cancelled()) {
+      write_error("\n");
+      return false;
+    }
   char answer[64];
   const ssize_t n = ::read(STDIN_FILENO, answer, sizeof answer);
   return n > 0 && (answer[0] == 'y' || answer[0] == 'Y');

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/cancel.h"
 #include "common/status.h"
 
 namespace checkpoint::tool {
@@ -38,8 +39,8 @@ class Terminal {
   void progress(const std::string &text);
 
   std::string styled(const std::string &text, Style style) const;
-  // Asks on the terminal; false where there is none to ask.
-  bool confirm(const std::string &question);
+  // Asks on the terminal; false where there is none to ask, and when cancelled.
+  bool confirm(const std::string &question, const Cancellation &cancel);
 
  private:
   void write_error(const std::string &text);

@@ -127,6 +127,13 @@ GST_START_TEST(g33_diff_prints_what_differs) {
   tree = tool_json(0, {"diff", "street/detect", "--scenario", "dim", "--frames"});
   EQUAL(at(tree, "[9].sequence"), "28");
   EQUAL(at(tree, "[9].change"), "detections");  // "frames.changed" counts none
+  ToolRun some =
+      run_tool({"diff", "street/detect", "--scenario", "dim", "--frames", "--limit", "3"});
+  ck_assert_msg(contains(some.error_output, "7 more; --limit 0 shows all"), "%s",
+                some.error_output.c_str());
+  tree = tool_json(0, {"diff", "street/detect", "--scenario", "dim", "--frames", "--limit", "3"});
+  EQUAL(at(tree, "[2].sequence"), "7");
+  EQUAL(at(tree, "[3].sequence"), "(none)");
   ck_assert_int_eq(run_tool({"diff", "street/detect"}).code, 2);
   ck_assert_int_eq(run_tool({"diff", "street/detect", "street/detect", "--overlap", "2"}).code, 2);
 }
@@ -289,8 +296,8 @@ GST_START_TEST(g33_a_copy_is_the_same) {
   const CheckpointRow child = place.add("detect", {}, base.id, 1, fields);
   const CheckpointRow other = place.add("detect", {true, "dim"}, base.id, 2, fields);
   const std::string frames = place.file("other/frames"), rows = place.file("other/rows.db");
-  const std::vector<std::string> line{
-      "copy", "street", "--to-frame-store", frames, "--to-metadata-store", rows};
+  std::vector<std::string> line{"copy", "street", "--to-frame-store", frames, "--to-metadata-store",
+                                rows};
   tool_says(0, line);
   const std::string again = tool_says(0, line);
   ck_assert_msg(contains(again, "is there already") && !contains(again, " new"), "%s",
@@ -304,6 +311,11 @@ GST_START_TEST(g33_a_copy_is_the_same) {
               copy->fields.parent == row.fields.parent && copy->fields.branch == row.fields.branch);
     ck_assert(place.compare({place.stores, row}, {*there, *copy}).empty());
   }
+  // What is there has its frames elsewhere.
+  line[3] = place.file("elsewhere");
+  const ToolRun wrong = run_tool(line);
+  ck_assert_msg(wrong.code == 1 && contains(wrong.error_output, "with its frames elsewhere"), "%s",
+                wrong.error_output.c_str());
   auto job = place.stores->metadata->find_job("street", place.cancel);
   auto job_there = (*there)->metadata->find_job("street", place.cancel);
   ck_assert((*job)->identity_key == (*job_there)->identity_key);

@@ -158,10 +158,25 @@ GST_START_TEST(what_can_not_be_run_is_named) {
   const std::string skips = "--job p " + source + "checkpointtap stage=a on-poison=skip ! ";
   must_run(0, skips + "fakesink");
   must_run(0, skips + "checkpointtap stage=b ! fakesink", "needs a tap with it behind \"a\"");
-  must_run(0,
-           "--job q " + source + "funnel name=f ! checkpointtap stage=a ! fakesink " + source +
-               "f.sink_7",
-           "which pads of f are linked");
+  const std::string pads = "--job q " + source +
+                           "funnel name=f ! checkpointtap stage=a ! fakesink " + source +
+                           "f.sink_7";
+  must_run(0, pads);
+  must_run(0, pads, "whether the same pads of f are linked");
+  must_run(0, "--from b" + line, "no stage is behind \"b\"");
+  must_run(1, "--job m " + source + "checkpointtab stage=a ! fakesink", "checkpointtab");
+  must_run(2, "--job m --set b " + source + "checkpointtap stage=a ! fakesink",
+           "ELEMENT.PROPERTY=VALUE");
+  must_run(1, "--job m --set b.x=1 " + source + "checkpointtap stage=a ! fakesink",
+           "there are: videotestsrc0, checkpointtap0");
+  // What was stored is I420 or the like.
+  must_run(0, "--job r " + source + "checkpointtap stage=a ! fakesink");
+  must_run(1,
+           "--job r " + source +
+               "checkpointtap stage=a ! video/x-raw,format=RGB ! checkpointtap stage=b ! fakesink",
+           "put videoconvert behind the tap");
+  must_run(0, "--json --job r " + source + "checkpointtap stage=a ! fakesink",
+           "\"completed\" : [\n    \"a\"");
   // What an element adds to its error, and no promise where nothing is stored.
   {
     Launch launch("run --job l filesrc location=/no/film.mp4 ! checkpointtap stage=a ! fakesink",

@@ -252,6 +252,10 @@ GST_START_TEST(a_job_that_is_not_there_is_an_error) {
         contains(run.error_output, "there is no job") && contains(run.error_output, "list"), "%s",
         run.error_output.c_str());
   }
+  // The elements' property for it is no option here.
+  place.add("street", "track", {}, 3, {}, false);
+  const ToolRun partial = run_tool({"show", "street/track"});
+  ck_assert_msg(contains(partial.error_output, "--partial"), "%s", partial.error_output.c_str());
   // Nothing to ask about.
   ck_assert(contains(tool_says(0, {"gc"}), "nothing to collect"));
 }
