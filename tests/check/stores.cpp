@@ -21,6 +21,17 @@ using Access = Stores::Access;
 
 static std::shared_ptr<FrameStore> frames(const char *name) { return memory_frame_store(name); }
 
+// Of which every writer has seen that nothing is there before one makes it.
+template <typename Barrier>
+static std::shared_ptr<FrameStore> raced_for(const char *name, Barrier &all) {
+  auto place = std::make_shared<FaultyFrameStore>(frames(name));
+  place->before("write_marker", [&all](const FrameStoreCall &, Cancellation &) {
+    all.arrive_and_wait();
+    return Status::ok();
+  });
+  return place;
+}
+
 GST_START_TEST(a_writer_binds_and_a_reader_finds) {
   Cancellation cancel;
   auto metadata = std::make_shared<RowsInMemory>();
@@ -111,14 +122,33 @@ GST_START_TEST(writers_at_once_agree_on_one_marker) {
   auto metadata = std::make_shared<RowsInMemory>();
   std::vector<std::thread> threads;
   std::vector<Uuid> seen(8);
+  std::barrier all(static_cast<std::ptrdiff_t>(seen.size()));
   for (size_t i = 0; i < seen.size(); i++)
     threads.emplace_back([&, i] {
-      auto stores = Stores::bind(frames("raced"), metadata, Access::kWrite, cancel);
+      auto stores = Stores::bind(raced_for("raced", all), metadata, Access::kWrite, cancel);
       if (stores.is_ok()) seen[i] = (*stores)->frame_store_uuid;
     });
   for (auto &thread : threads) thread.join();
   for (const Uuid &uuid : seen) ck_assert(uuid == seen[0] && !uuid.is_nil());
   ck_assert_int_eq(metadata->rows.size(), 1);
+}
+GST_END_TEST
+
+GST_START_TEST(g40_of_two_metadata_stores_at_once_one_gets_the_place) {
+  Cancellation cancel;
+  std::barrier both(2);
+  std::vector<std::thread> threads;
+  std::vector<Status> ends(2);
+  for (Status &end : ends)
+    threads.emplace_back([&] {
+      end = Stores::bind(raced_for("contended", both), std::make_shared<RowsInMemory>(),
+                         Access::kWrite, cancel)
+                .status();
+    });
+  for (auto &thread : threads) thread.join();
+  const Status &other = ends[0].is_ok() ? ends[1] : ends[0];
+  ck_assert(ends[0].is_ok() != ends[1].is_ok() && other.is(Code::kInvalidArgument));
+  ck_assert(other.message().find("belongs to the metadata store") != std::string::npos);
 }
 GST_END_TEST
 
@@ -221,6 +251,7 @@ static Suite *stores_suite() {
   tcase_add_test(tc, g40_a_foreign_store_is_not_touched);
   tcase_add_test(tc, a_bound_place_that_lost_nothing_keeps_its_identity);
   tcase_add_test(tc, writers_at_once_agree_on_one_marker);
+  tcase_add_test(tc, g40_of_two_metadata_stores_at_once_one_gets_the_place);
   tcase_add_test(tc, writers_at_once_agree_where_every_marker_is_taken);
   tcase_add_test(tc, g11_a_store_that_is_down_is_unavailable);
   tcase_add_test(tc, one_pair_per_place_while_somebody_holds_it);

@@ -124,14 +124,21 @@ Commits stored(const DurablePlace &place) {
 
 // What a jump of the database's clock does; nothing where a process that was stopped holds the row.
 void let_leases_run_out(const DurablePlace &place) {
-  if (!place.has_rows()) return;
-  if (store_pair().rows == "postgres")
-    place.value(
-        "UPDATE stage_lease SET expires_at = now() - interval '1 s' WHERE key IN "
-        "(SELECT key FROM stage_lease FOR UPDATE SKIP LOCKED) RETURNING 1");
-  else
-    query_value(place.database(), "UPDATE stage_lease SET expires_at = expires_at - 1 RETURNING 1",
-                50);
+  constexpr int kPatienceMs = 50;
+  if (store_pair().rows == "postgres") {
+    if (place.has_rows())
+      place.value(
+          "UPDATE stage_lease SET expires_at = now() - interval '1 s' WHERE key IN "
+          "(SELECT key FROM stage_lease FOR UPDATE SKIP LOCKED) RETURNING 1");
+    return;
+  }
+  const std::string database = place.database();
+  if (!g_file_test(database.c_str(), G_FILE_TEST_EXISTS)) return;
+  // It may have been stopped while it made the tables.
+  if (query_value(database, "SELECT 1 FROM sqlite_master WHERE name = 'stage_lease'",
+                  kPatienceMs) == "1")
+    query_value(database, "UPDATE stage_lease SET expires_at = expires_at - 1 RETURNING 1",
+                kPatienceMs);
 }
 
 class History {

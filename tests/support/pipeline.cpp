@@ -109,10 +109,13 @@ std::string query_value(const std::string &database, const std::string &sql,
                         std::optional<int> patience_ms) {
   sqlite3 *db = open_database(database, patience_ms.value_or(kPatienceMs));
   sqlite3_stmt *statement = nullptr;
-  ck_assert_msg(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK, "%s",
+  const int prepared = sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr);
+  ck_assert_msg(prepared == SQLITE_OK || (prepared == SQLITE_BUSY && patience_ms), "%s",
                 sqlite3_errmsg(db));
   std::string value;
-  if (sqlite3_step(statement) == SQLITE_ROW) {
+  const int stepped = sqlite3_step(statement);
+  ck_assert_msg(stepped != SQLITE_BUSY || patience_ms, "%s", sqlite3_errmsg(db));
+  if (stepped == SQLITE_ROW) {
     const unsigned char *text = sqlite3_column_text(statement, 0);
     value = text ? reinterpret_cast<const char *>(text) : "(null)";
   }

@@ -38,7 +38,8 @@ BusLog wait_for_end(GstElement *pipeline);
 BusLog run_line(const std::string &line);
 
 // The value that `sqlite3` would print for a query of one value.
-// '' also where somebody else writes for longer than the patience, of 20 s without one.
+// '' also where somebody else writes for longer than the patience; without one the test fails after
+// 20 s.
 std::string query_value(const std::string &database, const std::string &sql,
                         std::optional<int> patience_ms = {});
 // Runs statements past our stores.
