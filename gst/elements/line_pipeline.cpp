@@ -2,6 +2,7 @@
 #include "elements/line_pipeline.h"
 
 #include <algorithm>
+#include <memory>
 #include <sstream>
 
 #include "store/uri.h"
@@ -74,10 +75,18 @@ static Status no_value(const std::string &element, GParamSpec *pspec, const std:
                                   : "it takes " + range_of(pspec)};
 }
 
-Status check_ranges(GstElement *made, const LaunchLine::Element &written) {
+Status check_ranges(const LaunchLine::Element &written) {
+  const GstPtr<GstObject> factory(GST_OBJECT(gst_element_factory_find(written.factory.c_str())));
+  const GstPtr<GstObject> loaded(
+      factory ? GST_OBJECT(gst_plugin_feature_load(GST_PLUGIN_FEATURE(factory.get()))) : nullptr);
+  if (!loaded) return Status::ok();  // which gst_parse_launch() says better
+  using ClassPtr = std::unique_ptr<void, decltype(&g_type_class_unref)>;
+  const ClassPtr kind(
+      g_type_class_ref(gst_element_factory_get_element_type(GST_ELEMENT_FACTORY(loaded.get()))),
+      g_type_class_unref);
   for (const auto &[name, raw] : written.properties) {
-    GParamSpec *pspec = property_of(made, name).pspec;
-    if (!pspec) continue;  // of a pad that is not there yet
+    GParamSpec *pspec = g_object_class_find_property(G_OBJECT_CLASS(kind.get()), name.c_str());
+    if (!pspec) continue;  // a pad's, or none
     GValue value = G_VALUE_INIT;
     g_value_init(&value, pspec->value_type);
     const std::string text = unquote(raw);

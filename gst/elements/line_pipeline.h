@@ -23,9 +23,9 @@ Result<Override> parse_override(const std::string &text);
 // that is not known here, or a value that does not fit.
 Result<ElementPtr> make_pipeline(const std::string &text, const std::vector<Override> &overrides);
 
-// kInvalidArgument: a value of the line is out of its range. It was not taken, and only a log says
-// so.
-Status check_ranges(GstElement *made, const LaunchLine::Element &written);
+// kInvalidArgument: a value of the line is out of its range. It would not be taken, and only a log
+// would say so.
+Status check_ranges(const LaunchLine::Element &written);
 
 // A property of an element, or of a pad of it: "sink_0::xpos".
 struct Property {

@@ -37,10 +37,11 @@ Result<LineStages> LineStages::make(LaunchLine line, const std::vector<Override>
   LineStages stages;
   stages.line_ = std::move(line);
   stages.overrides_ = overrides;
+  for (const LaunchLine::Element &element : stages.line_.elements())
+    CHECKPOINT_RETURN_IF_ERROR(check_ranges(element));
   CHECKPOINT_ASSIGN_OR_RETURN(ElementPtr pipeline, make_pipeline(stages.line_.text(), overrides));
   for (const LaunchLine::Element &element : stages.line_.elements()) {
     const ElementPtr made(gst_bin_get_by_name(GST_BIN(pipeline.get()), element.name.c_str()));
-    if (made) CHECKPOINT_RETURN_IF_ERROR(check_ranges(made.get(), element));
     stages.properties_.push_back(made ? set_properties(made.get()) : JsonMembers());
     stages.inputs_.push_back(made ? input_of(made.get()) : "");
     const size_t at = stages.inputs_.size() - 1;
