@@ -154,7 +154,9 @@ void for_each_set(gpointer object,
 JsonMembers set_properties(GstElement *element) {
   JsonMembers set;
   for_each_set(element, [&](const std::string &name, const GValue *value) {
-    if (auto text = shown_value(name.c_str(), value)) set[name] = std::move(*text);
+    auto shown = shown_value(name.c_str(), value);
+    if (!shown) return;  // nor is the file told that it names
+    set[name] = std::move(*shown);
     const gchar *text = G_VALUE_HOLDS_STRING(value) ? g_value_get_string(value) : nullptr;
     if (!text) return;
     // The same film, from whichever folder it is named.
