@@ -36,8 +36,10 @@ GstStructure *headers() {
   gst_structure_set(fields, "deep", GST_TYPE_STRUCTURE, deep.get(), nullptr);
   return fields;
 }
-void guarded_get(GObject *, guint, GValue *value, GParamSpec *) {
-  if (G_VALUE_HOLDS_STRING(value))
+void guarded_get(GObject *, guint, GValue *value, GParamSpec *pspec) {
+  if (g_str_has_suffix(pspec->name, "profile"))
+    g_value_set_string(value, "/etc/passwd");  // a file that is there
+  else if (G_VALUE_HOLDS_STRING(value))
     g_value_set_string(value, "rtsp://me:s3cr3t@camera/1?key=s3cr3t");
   else if (G_VALUE_HOLDS_INT(value))
     g_value_set_int(value, 7);
@@ -60,7 +62,7 @@ void guarded_class_init(GuardedClass *klass) {
   object_class->set_property = guarded_set;
   guint id = 0;
   for (const char *name : {"where", "user-pw", "passphrase", "token", "api-key", "credentials",
-                           "proxy-auth", "secret", "parent-name"})
+                           "proxy-auth", "secret", "parent-name", "profile", "key-profile"})
     g_object_class_install_property(
         object_class, ++id, g_param_spec_string(name, name, name, nullptr, G_PARAM_READWRITE));
   GParamSpec *const others[] = {
@@ -86,6 +88,7 @@ void must_equal(const std::string &is, const std::string &wanted) {
 GST_START_TEST(g36_no_secret_is_part_of_a_configuration) {
   auto *element = static_cast<GstElement *>(g_object_new(guarded_get_type(), nullptr));
   gst_object_ref_sink(element);
+  gst_element_add_pad(element, gst_pad_new("sink", GST_PAD_SINK));  // its files count
   const JsonMembers set = set_properties(element);
   gst_object_unref(element);
   std::string names;
@@ -95,7 +98,7 @@ GST_START_TEST(g36_no_secret_is_part_of_a_configuration) {
   }
   must_equal(names,
              "caps extra-headers keyframe-flags keyint-min parent-name pass prefer-passthrough "
-             "where ");
+             "profile profile (file) where ");
   for (const char *name : {"where", "extra-headers", "caps"})
     ck_assert_msg(set.at(name).find("camera") != std::string::npos, "%s", set.at(name).c_str());
   ck_assert(set.at("extra-headers").find("key-frames") != std::string::npos);
